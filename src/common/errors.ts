@@ -1,0 +1,23 @@
+import { FAILURES, type FailureType } from '../contract/failure.js';
+
+/** An error that a user can act on: a stable type, one sentence that says what to do, and no secret in either. */
+export class FactoryError extends Error {
+  readonly type: FailureType;
+  /** How long the other side asked us to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(type: FailureType, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = type;
+    this.type = type;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether the same call can succeed later. */
+  get retryable(): boolean {
+    return FAILURES[this.type].retryable;
+  }
+}
+
+/** The message of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface RunOptions {
+  /** The child's whole environment; nothing is inherited unless named here. */
+  env: Record<string, string>;
+  cwd?: string;
+  signal?: AbortSignal;
+  timeoutMs: number;
+  /** Standard output beyond this is an error; standard error is cut to its last 8 KiB. */
+  maxOutputBytes?: number;
+}
+
+export interface RunResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const STDERR_TAIL = 8 * 1024;
+
+/** Ends a child and everything it started. The child must lead its own process group (`detached: true`). */
+export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The whole group is gone already.
+  }
+}
+
+/**
+ * Runs a program to its end: no shell, a clean environment, a time limit, bounded output. Cancelling `signal` or
+ * running out of time kills its whole process group.
+ *
+ * @returns the exit code, whatever it is; deciding on it is the caller's.
+ * @throws Error when it can't be started, is cancelled (the signal's reason), takes too long or prints too much.
+ */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<RunResult> {
+  options.signal?.throwIfAborted();
+  const child = spawn(program, args, {
+    env: options.env,
+    cwd: options.cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let failure: unknown;
+  const stop = (why: unknown): void => {
+    failure ??= why;
+    killGroup(child, 'SIGKILL');
+  };
+  const onAbort = (): void => stop(options.signal?.reason);
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(
+    () => stop(new Error(`${program} took longer than ${options.timeoutMs / 1000} s`)),
+    options.timeoutMs,
+  );
+  const out: Buffer[] = [];
+  let size = 0;
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > (options.maxOutputBytes ?? 1 << 20)) stop(new Error(`${program} printed more than it may`));
+    else out.push(chunk);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err = (err + chunk.toString('utf8')).slice(-STDERR_TAIL);
+  });
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (failure !== undefined) throw failure;
+    return { code, stdout: Buffer.concat(out).toString('utf8'), stderr: err };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+    killGroup(child, 'SIGKILL'); // what it left behind in its group
+  }
+}

@@ -1,0 +1,112 @@
+import type { Digest, Reference } from './brand.js';
+import type { RestoreInput, RunInput } from './input.js';
+import type {
+  AccountOutcome,
+  BuiltImage,
+  FieldUpdate,
+  ImageRecord,
+  PushSummary,
+  ReportRef,
+} from './outcome.js';
+import type { PlanItem } from './plan.js';
+import type { BuildPushConfig, DiscoverySummary, HarnessTarget, Infra, Policy, RunConfig } from './run.js';
+import type { DatabasePin, Verdict } from './verdict.js';
+
+/** Everything an activity needs to find one image's content, whatever worker it runs on. */
+export interface ImageTask {
+  runId: string;
+  image: string;
+  source: Reference;
+  sourceDigest: Digest;
+  target: Reference;
+}
+
+export interface ScanTask extends ImageTask {
+  platforms: string[];
+  policy: Policy;
+  policyDigest: Digest;
+  database: DatabasePin;
+}
+
+export interface BuildTask extends ImageTask {
+  build: BuildPushConfig;
+}
+
+export interface PushTask extends BuildTask {
+  built: BuiltImage;
+}
+
+export interface AccountTask {
+  runId: string;
+  harness: HarnessTarget;
+  infra: Infra;
+}
+
+/** Overrides to set for one infra, all of them verified images. */
+export interface AccountUpdateTask extends AccountTask {
+  registry: string;
+  connector: string;
+  valueStyle: RunConfig['valueStyle'];
+  updates: FieldUpdate[];
+}
+
+export interface RunSummaryForReport {
+  runId: string;
+  workflowId: string;
+  startedAt: string;
+  finishedAt: string;
+  /** Null when the input was refused. */
+  config: RunConfig | null;
+  database: DatabasePin | null;
+  answeredBy: string | null;
+  /** Evidence keys of the pages written by `recordOutcomes`. */
+  pages: string[];
+  accounts: AccountOutcome[];
+  /** What ended the run early, if anything did. */
+  ended: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; type: string; message: string };
+}
+
+export interface HolderState {
+  /** `gone`: nobody holds the id. `orphaned`: its parent is closed, it will end soon. `held`: a live run has it. */
+  state: 'gone' | 'orphaned' | 'held';
+  /** Who has it, for the message. */
+  holder: string;
+}
+
+/**
+ * Every activity by name. Each is idempotent: it reads, compares, writes and returns the final state, so any attempt on
+ * any worker gives the same answer.
+ */
+export interface Activities {
+  /** Input + the worker's environment + templates → one fixed configuration. Fails with `InvalidInput` naming every fault. */
+  resolveRun(input: RunInput): Promise<RunConfig>;
+  resolveRestore(input: RestoreInput): Promise<HarnessTarget>;
+  discoverImages(task: { runId: string; config: RunConfig }): Promise<DiscoverySummary>;
+  /** Plans one page of discovered images, and records it as evidence under `planKey`. */
+  planPage(task: {
+    runId: string;
+    config: RunConfig;
+    page: string;
+  }): Promise<{ key: string; items: PlanItem[] }>;
+  /** Fetches and pins the vulnerability database for the run, and checks its age. */
+  pinDatabase(task: { maxAgeHours: number }): Promise<DatabasePin>;
+  scanImage(task: ScanTask): Promise<Verdict>;
+  buildImage(task: BuildTask): Promise<BuiltImage>;
+  pushImage(task: PushTask): Promise<PushSummary>;
+  verifyImage(task: PushTask): Promise<{ digest: Digest; platforms: number }>;
+  describeHolder(workflowId: string): Promise<HolderState>;
+  /** Connector exists, its test passes, and the path that Harness computes is the path that we pushed. */
+  checkAccount(task: AccountUpdateTask): Promise<void>;
+  /** Records the overrides as they are, once per run and infra: an existing snapshot is never overwritten. */
+  snapshotAccount(task: AccountTask): Promise<{ key: string }>;
+  /** One batch; rejected fields are dropped and the rest sent again. */
+  updateAccount(
+    task: AccountUpdateTask & { snapshotKey: string },
+  ): Promise<Pick<AccountOutcome, 'updated' | 'rejected'>>;
+  /** Fails (retryably) with `HarnessNotUpdated` until the account shows every update. */
+  readBackAccount(task: AccountTask & { updates: FieldUpdate[] }): Promise<void>;
+  /** Puts a run's snapshot back: values as they were, and a reset for fields that had none. */
+  restoreAccount(task: AccountTask): Promise<{ restored: number; reset: number }>;
+  recordOutcomes(task: { runId: string; page: number; records: ImageRecord[] }): Promise<{ key: string }>;
+  writeReport(summary: RunSummaryForReport): Promise<ReportRef>;
+}

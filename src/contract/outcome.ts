@@ -1,0 +1,101 @@
+import type { Digest, Reference } from './brand.js';
+import type { FailureType } from './failure.js';
+import type { PlanItem } from './plan.js';
+import type { FieldRef, Infra } from './run.js';
+import type { Verdict } from './verdict.js';
+
+export const STEPS = ['scan', 'build', 'push', 'verify'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** How long a finished step took; `at` is workflow time, ISO 8601 UTC. */
+export interface StepRecord {
+  step: Step;
+  at: string;
+  ms: number;
+}
+
+export interface PlatformDigests {
+  platform: string;
+  source: Digest;
+  target: Digest;
+}
+
+/** What an engine made, by digest: enough for any worker to make it again or to push and verify it. */
+export interface BuiltImage {
+  digest: Digest;
+  mediaType: string;
+  platforms: PlatformDigests[];
+}
+
+/** What a push sent. Bytes that the registry already had (or mounted) are not in `uploadedBytes`. */
+export interface PushSummary {
+  blobs: number;
+  uploadedBlobs: number;
+  mountedBlobs: number;
+  uploadedBytes: number;
+}
+
+/** What a `mirrorImage` workflow returns. It throws only when it failed. */
+export type MirrorOutcome =
+  | { kind: 'mirrored'; built: BuiltImage; verdict: Verdict | null; push: PushSummary; steps: StepRecord[] }
+  | { kind: 'rescanned'; verdict: Verdict; steps: StepRecord[] }
+  | { kind: 'blocked'; verdict: Verdict; steps: StepRecord[] }
+  | { kind: 'skipped'; reason: string };
+
+/** How one image of the run ended. */
+export type ImageOutcome =
+  | MirrorOutcome
+  | { kind: 'unchanged' }
+  | { kind: 'unresolved'; reason: string }
+  | { kind: 'failed'; step: Step | null; type: FailureType | string; message: string }
+  | { kind: 'cancelled' };
+
+export type OutcomeKind = ImageOutcome['kind'];
+
+/** An image of the plan with its end; what the report is made of. */
+export interface ImageRecord {
+  item: PlanItem;
+  outcome: ImageOutcome;
+}
+
+/** One field to set, and the value that it shall have. */
+export interface FieldUpdate {
+  field: string;
+  value: string;
+  /** The image behind the value, as we pushed and verified it. */
+  target: Reference;
+}
+
+/** What happened to the account's fields of one infra. */
+export interface AccountOutcome {
+  infra: Infra;
+  account: string;
+  kind: 'updated' | 'unchanged' | 'refused' | 'failed' | 'skipped';
+  /** One sentence: what was done, or why not and how to mend it. */
+  reason: string;
+  /** Evidence key of the overrides as they were before. */
+  snapshotKey: string | null;
+  updated: (FieldUpdate & { before: string | null })[];
+  rejected: { field: string; value: string; reason: string }[];
+}
+
+/** Ends of images that make the run end Failed with type `ImagesFailed`. */
+export const FAILING_OUTCOMES: readonly OutcomeKind[] = ['failed', 'blocked', 'unresolved'];
+
+export interface ReportRef {
+  /** Where a person finds it: a path or a URL. */
+  json: string;
+  html: string;
+  jsonKey: string;
+}
+
+/** What `imageFactory` returns when every image is as it should be. */
+export interface RunResult {
+  runId: string;
+  registry: string;
+  counts: Record<OutcomeKind, number>;
+  accounts: Pick<AccountOutcome, 'infra' | 'kind' | 'reason'>[];
+  report: ReportRef | null;
+}
+
+export type { FieldRef };

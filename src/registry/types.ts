@@ -1,0 +1,49 @@
+import type { Readable } from 'node:stream';
+import type { Digest, Reference } from '../contract/brand.js';
+import type { Repository } from './reference.js';
+
+/** Points at content (OCI image-spec, descriptor.md). Only what we act on is typed; bytes are never made from it. */
+export interface Descriptor {
+  mediaType: string;
+  digest: Digest;
+  size: number;
+}
+
+/** A manifest or index exactly as the registry holds it. */
+export interface RawManifest {
+  descriptor: Descriptor;
+  bytes: Buffer;
+}
+
+export interface UploadResult {
+  /** `present`: it was there already; `mounted`: taken over from another repository; `uploaded`: bytes were sent. */
+  how: 'present' | 'mounted' | 'uploaded';
+}
+
+/**
+ * One side of a mirror, as the OCI distribution spec 1.1 has it. Every method has its own time limits, honours
+ * `signal`, never follows a redirect with credentials to another origin, and throws `FactoryError` only.
+ */
+export interface Registry {
+  /** What the tag or digest holds; undefined on 404. Costs one HEAD (one GET where the host gives no digest). */
+  head(reference: Reference, signal?: AbortSignal): Promise<Descriptor | undefined>;
+  /** At most 4 MiB (distribution's own limit), digest checked; undefined on 404. */
+  manifest(reference: Reference, signal?: AbortSignal): Promise<RawManifest | undefined>;
+  /** Puts bytes under a tag or digest, and checks the digest that the registry answers with. */
+  putManifest(reference: Reference, manifest: RawManifest, signal?: AbortSignal): Promise<void>;
+  /** The size of a blob there, undefined on 404. */
+  headBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
+  /** A stream of at most `descriptor.size` bytes; the reader checks the digest. @throws FactoryError `ImageNotFound` */
+  blob(repository: Repository, descriptor: Descriptor, signal?: AbortSignal): Promise<Readable>;
+  /** Ensures one blob: present → mounted from `mountFrom` (same host) → uploaded. `open` gives a fresh stream. */
+  ensureBlob(
+    repository: Repository,
+    descriptor: Descriptor,
+    open: () => Readable,
+    options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
+  ): Promise<UploadResult>;
+  /** Opens a real upload session and abandons it: proves push permission without a trace. */
+  probePush(repository: Repository, signal?: AbortSignal): Promise<void>;
+  /** Closes the connections. */
+  close(): Promise<void>;
+}

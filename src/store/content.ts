@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream';
+import type { Digest } from '../contract/brand.js';
+import type { Descriptor } from '../registry/types.js';
+
+/**
+ * Content by digest on the worker's disk, as an OCI image layout (image-spec, image-layout.md), shared by all steps and
+ * by several workers of one host. What it holds is complete and matches its digest: writes go to a temporary file,
+ * are checked, then renamed.
+ */
+export interface ContentStore {
+  /** The layout's directory. */
+  readonly directory: string;
+  has(digest: Digest): Promise<boolean>;
+  /** Where the blob lies; only for content that is there. */
+  pathOf(digest: Digest): string;
+  /** A small blob (manifest, config), at most `maxBytes`; undefined when it is not there. */
+  read(digest: Digest, maxBytes: number): Promise<Buffer | undefined>;
+  /** Stores small bytes under their digest. */
+  write(bytes: Buffer): Promise<Digest>;
+  /** A fresh stream of a blob that is there. */
+  open(digest: Digest): Readable;
+  /**
+   * Makes sure that a blob is there, calling `download` only when it is not. A download of the same digest under way in
+   * this process is joined. Size and digest are checked while it is written.
+   * @throws FactoryError `TransferCorrupt`, `DiskFull`
+   */
+  ensure(
+    descriptor: Descriptor,
+    download: (signal: AbortSignal) => Promise<Readable>,
+    options: { signal: AbortSignal; onBytes?: (received: number) => void },
+  ): Promise<void>;
+  /** Keeps these digests from being evicted until the returned function is called. */
+  lease(digests: Iterable<Digest>): () => void;
+}
