@@ -67,8 +67,8 @@ export interface RunSummaryForReport {
 }
 
 export interface HolderState {
-  /** `gone`: nobody holds the id. `orphaned`: its parent is closed, it will end soon. `held`: a live run has it. */
-  state: 'gone' | 'orphaned' | 'held';
+  /** `free`: nobody holds the id (any more). `held`: a live run has it, or it would not end in time. */
+  state: 'free' | 'held';
   /** Who has it, for the message. */
   holder: string;
 }
@@ -94,7 +94,8 @@ export interface Activities {
   buildImage(task: BuildTask): Promise<BuiltImage>;
   pushImage(task: PushTask): Promise<PushSummary>;
   verifyImage(task: PushTask): Promise<{ digest: Digest; platforms: number }>;
-  describeHolder(workflowId: string): Promise<HolderState>;
+  /** Says who holds a workflow id; when its parent is closed, waits (bounded) until it has ended too. */
+  awaitHolder(workflowId: string): Promise<HolderState>;
   /** Connector exists, its test passes, and the path that Harness computes is the path that we pushed. */
   checkAccount(task: AccountUpdateTask): Promise<void>;
   /** Records the overrides as they are, once per run and infra: an existing snapshot is never overwritten. */
@@ -106,7 +107,7 @@ export interface Activities {
   /** Fails (retryably) with `HarnessNotUpdated` until the account shows every update. */
   readBackAccount(task: AccountTask & { updates: FieldUpdate[] }): Promise<void>;
   /** Puts a run's snapshot back: values as they were, and a reset for fields that had none. */
-  restoreAccount(task: AccountTask): Promise<{ restored: number; reset: number }>;
+  restoreAccount(task: AccountTask): Promise<{ restored: number; reset: number; leftAlone: string[] }>;
   recordOutcomes(task: { runId: string; page: number; records: ImageRecord[] }): Promise<{ key: string }>;
   writeReport(summary: RunSummaryForReport): Promise<ReportRef>;
 }

@@ -1,7 +1,7 @@
 import type { Digest, Reference } from './brand.js';
 import type { FailureType } from './failure.js';
 import type { PlanItem } from './plan.js';
-import type { FieldRef, Infra } from './run.js';
+import type { Infra } from './run.js';
 import type { Verdict } from './verdict.js';
 
 export const STEPS = ['scan', 'build', 'push', 'verify'] as const;
@@ -91,11 +91,10 @@ export interface ReportRef {
 
 /** What `imageFactory` returns when every image is as it should be. */
 export interface RunResult {
+  kind: 'run';
   runId: string;
   registry: string;
   counts: Record<OutcomeKind, number>;
   accounts: Pick<AccountOutcome, 'infra' | 'kind' | 'reason'>[];
   report: ReportRef | null;
 }
-
-export type { FieldRef };

@@ -43,6 +43,7 @@ export interface VerdictSummary extends Pick<Verdict, 'decision' | 'rule' | 'sca
 
 /** The answer of a dry run. */
 export interface PlanResult {
+  kind: 'plan';
   runId: string;
   registry: string;
   items: PlanItem[];
@@ -54,4 +55,4 @@ export interface PlanResult {
 /** How many items a result carries inline, so that payloads stay small (design, decision 1). */
 export const PLAN_ITEMS_SHOWN = 100;
 /** How many images one page of the evidence store, and one plan activity, covers. */
-export const PAGE_SIZE = 50;
+export const PAGE_SIZE = 40;

@@ -1,0 +1,32 @@
+import type { ImageOutcome } from './outcome.js';
+
+/** An outcome in a few words, for tables and terminal lines. */
+export function noteOf(outcome: ImageOutcome): string {
+  switch (outcome.kind) {
+    case 'mirrored': {
+      const { built, push, verdict } = outcome;
+      const sent = push.uploadedBytes === 0 ? 'nothing to send' : `${megabytes(push.uploadedBytes)} sent`;
+      const warned =
+        verdict === null ? 'unscanned' : verdict.decision === 'warn' ? `warning: ${verdict.rule}` : null;
+      return [`${platforms(built.platforms.length)} verified`, sent, warned].filter(Boolean).join(', ');
+    }
+    case 'rescanned':
+      return outcome.verdict.decision === 'warn'
+        ? `warning: ${outcome.verdict.rule}`
+        : 'scanned, nothing to push';
+    case 'blocked':
+      return outcome.verdict.rule;
+    case 'skipped':
+    case 'unresolved':
+      return outcome.reason;
+    case 'failed':
+      return `${outcome.step === null ? '' : `${outcome.step}: `}${outcome.message} (${outcome.type})`;
+    case 'unchanged':
+      return 'already as it should be';
+    case 'cancelled':
+      return 'the run was cancelled';
+  }
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const platforms = (count: number): string => `${count} platform${count === 1 ? '' : 's'}`;

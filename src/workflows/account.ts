@@ -1,0 +1,83 @@
+import { isCancellation } from '@temporalio/workflow';
+import { fieldValue } from '../contract/field-value.js';
+import { updateHarnessId } from '../contract/names.js';
+import type { AccountOutcome, FieldUpdate, ImageRecord } from '../contract/outcome.js';
+import type { HarnessTarget, Infra, RunConfig } from '../contract/run.js';
+import { rootFailure } from './failure.js';
+import { runSingleWriter } from './single-writer.js';
+import { updateHarness, type WriterTask } from './update-harness.js';
+
+/**
+ * Sets the account's fields to the images that this run verified or found identical, infra by infra.
+ * An image that is blocked, failed, skipped or unresolved keeps its field as it is. What happened is added to `outcomes`
+ * as it does, so that a cancellation in between loses nothing.
+ */
+export async function updateAccount(
+  runId: string,
+  config: RunConfig,
+  records: readonly ImageRecord[],
+  outcomes: AccountOutcome[],
+): Promise<void> {
+  for (const infra of config.infra) {
+    const updates = updatesFor(infra, config, records);
+    if (updates.length === 0 || config.registryConnector === null) {
+      outcomes.push(outcomeOf(config.harness, infra, 'skipped', 'no verified image belongs to a field'));
+      continue;
+    }
+    outcomes.push(
+      await runWriter({
+        kind: 'update',
+        runId,
+        harness: config.harness,
+        infra,
+        registry: config.registry,
+        connector: config.registryConnector,
+        valueStyle: config.valueStyle,
+        updates,
+      }),
+    );
+  }
+}
+
+/** Hands a task to the account's single writer. Failures come back as an outcome; only a cancellation is thrown. */
+export async function runWriter(task: WriterTask): Promise<AccountOutcome> {
+  const { harness, infra } = task;
+  try {
+    const run = await runSingleWriter(updateHarness, {
+      workflowId: updateHarnessId(harness.account, infra),
+      args: [task],
+      staticSummary: `${task.kind} ${infra} images of account ${harness.account}`,
+    });
+    if (run.kind === 'done') return run.result;
+    return outcomeOf(harness, infra, 'skipped', `in progress elsewhere: ${run.holder} has it`);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return outcomeOf(harness, infra, 'failed', rootFailure(error).message);
+  }
+}
+
+function updatesFor(infra: Infra, config: RunConfig, records: readonly ImageRecord[]): FieldUpdate[] {
+  return records.flatMap(({ item, outcome }) => {
+    const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
+    const { target } = item;
+    if (!good || target === null) return [];
+    return item.fields
+      .filter((field) => field.infra === infra)
+      .map(({ field }) => ({ field, value: fieldValue(target, config.registry, config.valueStyle), target }));
+  });
+}
+
+const outcomeOf = (
+  harness: HarnessTarget,
+  infra: Infra,
+  kind: AccountOutcome['kind'],
+  reason: string,
+): AccountOutcome => ({
+  infra,
+  account: harness.account,
+  kind,
+  reason,
+  snapshotKey: null,
+  updated: [],
+  rejected: [],
+});

@@ -1,0 +1,63 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../contract/activities.js';
+
+/**
+ * Everything longer than this beats, so a dead worker is noticed within it and the step goes to another one
+ * (design: with 60 s the SDK's throttle hides progress for 48 s).
+ */
+const HEARTBEAT = '15s';
+
+const RETRY = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' } as const;
+
+/** One profile for each kind of work. `scheduleToCloseTimeout` bounds all attempts together, waiting for a worker included. */
+const profile = (options: ActivityOptions) => proxyActivities<Activities>({ retry: RETRY, ...options });
+
+/** Input, environment and Harness's API: short questions. */
+export const harness = profile({ startToCloseTimeout: '30s', scheduleToCloseTimeout: '30m' });
+
+/** Asks the registries about one page of images. */
+export const planning = profile({
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: HEARTBEAT,
+});
+
+export const scanning = profile({
+  startToCloseTimeout: '15m',
+  scheduleToCloseTimeout: '2h',
+  heartbeatTimeout: HEARTBEAT,
+});
+
+export const building = profile({
+  startToCloseTimeout: '45m',
+  scheduleToCloseTimeout: '3h',
+  heartbeatTimeout: HEARTBEAT,
+});
+
+export const pushing = profile({
+  startToCloseTimeout: '30m',
+  scheduleToCloseTimeout: '3h',
+  heartbeatTimeout: HEARTBEAT,
+});
+
+export const verifying = profile({
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: HEARTBEAT,
+});
+
+export const reporting = profile({ startToCloseTimeout: '1m', scheduleToCloseTimeout: '1h' });
+
+/** Reads the account until it shows the update: there is no documented delay, so the first looks are close together. */
+export const readingBack = profile({
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '5m',
+  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '20s' },
+});
+
+/** Waits for another run's child to end; see `awaitHolder`. */
+export const waiting = profile({
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '15m',
+  heartbeatTimeout: HEARTBEAT,
+});

@@ -1,0 +1,84 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
+import type { AccountOutcome } from '../contract/outcome.js';
+import { harness, readingBack } from './activities.js';
+import { rootFailure } from './failure.js';
+
+/** What the single writer of an account and infra is asked to do. */
+export type WriterTask = ({ kind: 'update' } & AccountUpdateTask) | ({ kind: 'restore' } & AccountTask);
+
+/** Faults of the account's set-up: nothing was touched, and the sentence says how to mend it. */
+const REFUSALS = new Set(['ConnectorUnusable', 'PullPathMismatch', 'NotAllowed']);
+
+/**
+ * The single writer of one account and infra: its workflow id is the lock. Once the account is touched the rest runs to
+ * its end even when the run is cancelled, so that what is reported is what the account shows.
+ */
+export async function updateHarness(task: WriterTask): Promise<AccountOutcome> {
+  return task.kind === 'update' ? update(task) : restore(task);
+}
+
+async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
+  const base = {
+    infra: task.infra,
+    account: task.harness.account,
+    snapshotKey: null,
+    updated: [],
+    rejected: [],
+  } satisfies Partial<AccountOutcome>;
+  try {
+    await harness.checkAccount.executeWithOptions({ summary: `connector ${task.connector}` }, [task]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const { type, message } = rootFailure(error);
+    return { ...base, kind: REFUSALS.has(type) ? 'refused' : 'failed', reason: message };
+  }
+  // An activity of its own, before the update: a retried read-then-write would record our own values.
+  const snapshot = await harness.snapshotAccount.executeWithOptions({ summary: 'overrides as they were' }, [
+    task,
+  ]);
+  return CancellationScope.nonCancellable(async () => {
+    const done = { ...base, snapshotKey: snapshot.key };
+    try {
+      const { updated, rejected } = await harness.updateAccount.executeWithOptions(
+        { summary: `set ${task.updates.length} fields` },
+        [{ ...task, snapshotKey: snapshot.key }],
+      );
+      const outcome = { ...done, updated, rejected };
+      const fields = new Set(rejected.map(({ field }) => field));
+      const accepted = task.updates.filter(({ field }) => !fields.has(field));
+      await readingBack.readBackAccount.executeWithOptions({ summary: 'read back' }, [
+        { ...task, updates: accepted },
+      ]);
+      return { ...outcome, ...summary(updated.length, rejected.length) };
+    } catch (error) {
+      return { ...done, kind: 'failed', reason: rootFailure(error).message };
+    }
+  });
+}
+
+function summary(updated: number, rejected: number): Pick<AccountOutcome, 'kind' | 'reason'> {
+  const refused = rejected === 0 ? '' : `; Harness rejected ${rejected}`;
+  if (updated === 0) return { kind: 'unchanged', reason: `every field already has its value${refused}` };
+  return {
+    kind: 'updated',
+    reason: `${updated} field${updated === 1 ? '' : 's'} set and read back${refused}`,
+  };
+}
+
+async function restore(task: AccountTask): Promise<AccountOutcome> {
+  const { restored, reset, leftAlone } = await harness.restoreAccount(task);
+  const kept =
+    leftAlone.length === 0
+      ? ''
+      : `; left alone, since they were changed after the run: ${leftAlone.join(', ')}`;
+  return {
+    infra: task.infra,
+    account: task.harness.account,
+    kind: restored + reset === 0 ? 'unchanged' : 'updated',
+    reason: `${restored} fields put back, ${reset} reset to Harness's default${kept}`,
+    snapshotKey: null,
+    updated: [],
+    rejected: [],
+  };
+}
