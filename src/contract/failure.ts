@@ -37,6 +37,8 @@ export const FAILURES = {
   DatabaseUnavailable: { retryable: true },
   DatabaseMismatch: { retryable: true },
   // the worker's own machine
+  ToolMissing: { retryable: false },
+  ServiceFailed: { retryable: true },
   DiskFull: { retryable: true },
   EvidenceUnavailable: { retryable: true },
 } as const;
