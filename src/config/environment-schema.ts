@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { normaliseHost, readRegistryPrefix } from './registry-prefix.js';
+import { parseSecretReference } from './secret.js';
+
+/** How a default is said in docs/configuration.md. */
+const text = (description: string, fallback = '') =>
+  z.string().max(4096, 'is longer than 4096 characters').optional().meta({ description, fallback });
+
+/** Splits `a, b,c`; empty parts are dropped. */
+export const splitList = (value: string): string[] =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+const list = (read: (part: string) => string | { fault: string }, description: string, fallback = '') =>
+  z
+    .string()
+    .max(16_384, 'is longer than 16384 characters')
+    .transform((value, context) =>
+      splitList(value).flatMap((part, index) => {
+        const item = read(part);
+        if (typeof item === 'string') return [item];
+        context.addIssue({ code: 'custom', message: `entry ${index + 1} ${item.fault}`, input: value });
+        return [];
+      }),
+    )
+    .optional()
+    .meta({ description, fallback });
+
+const prefix = (part: string): string | { fault: string } => {
+  const read = readRegistryPrefix(part);
+  return 'prefix' in read ? read.prefix : read;
+};
+const host = (part: string): string | { fault: string } =>
+  normaliseHost(part) ?? { fault: 'is not host[:port]' };
+const origin = (part: string): string | { fault: string } => {
+  const bare = part.replace(/^https?:\/\//i, '').replace(/\/$/, '');
+  const read = normaliseHost(bare);
+  if (read === undefined) return { fault: 'is not host[:port], with http:// in front only for plain HTTP' };
+  return /^http:/i.test(part) ? `http://${read}` : read;
+};
+const secretPattern = (part: string): string | { fault: string } =>
+  parseSecretReference(part.replaceAll('*', 'x')) === undefined
+    ? { fault: 'is not env:NAME or file:/absolute/path (with * for a part of a name)' }
+    : part;
+const flag = (description: string) =>
+  z
+    .enum(['true', 'false', '1', '0'], 'must be true or false')
+    .optional()
+    .meta({ description, fallback: '`false`' });
+
+/** Every variable of the worker that is not also a field of the run's input; absent and empty mean the same. */
+export const environmentSchema = z.object({
+  REGISTRY_USER: text(
+    'User name at the target registry; never sent to another host.',
+    'from `DOCKER_CONFIG`',
+  ),
+  REGISTRY_PASSWORD: text('Its password or token. A secret.', 'from `DOCKER_CONFIG`'),
+  HARNESS_API_KEY: text('Harness API key, `pat.<account>.…`. A secret.'),
+  HARNESS_ACCOUNT_ID: z
+    .string()
+    .regex(/^[\w-]{1,128}$/, 'must be an account id: letters, digits, _ and -')
+    .optional()
+    .meta({ description: 'The account, when the key does not carry it.', fallback: 'from the key' }),
+  SOURCE_REGISTRY: list(
+    prefix,
+    'Where Harness’s images come from, best first: a list of `host[/prefix]`.',
+    '`docker.io`',
+  ),
+  INSECURE_REGISTRIES: list(host, 'Registries that are asked over plain HTTP: a list of `host[:port]`.'),
+  DOCKER_CONFIG: text('Folder of the `config.json` with the credentials of registries.', '`~/.docker`'),
+  REPORT_DIR: text('Folder for reports and evidence; all workers share it.', '`./reports`'),
+  CONTENT_DIR: text(
+    'Folder for layers and manifests, kept between runs.',
+    '`~/.cache/harness-ci-image-factory/content`',
+  ),
+  CONTENT_MAX_GB: z
+    .string()
+    .regex(/^\d{1,6}(\.\d{1,3})?$/, 'must be a number of gigabytes')
+    .transform(Number)
+    .refine((gigabytes) => gigabytes > 0, 'must be more than 0')
+    .optional()
+    .meta({
+      description: 'How large that folder may grow, in gigabytes (10⁹ bytes).',
+      fallback: '`20`',
+    }),
+  TEMPLATE_DIR: text('Folder with `gather-scan/<name>.yaml` and `build-push/<name>.yaml`.', 'built-ins only'),
+  TRIVY_PATH: text('The Trivy program.', '`trivy` on `PATH`'),
+  TRIVY_CACHE_DIR: text('Where Trivy keeps its databases.', 'Trivy’s own'),
+  TRIVY_DB_REPOSITORY: text('Where Trivy’s vulnerability database comes from.', 'Trivy’s own'),
+  TRIVY_JAVA_DB_REPOSITORY: text('Where Trivy’s Java database comes from.', 'Trivy’s own'),
+  TRIVY_SKIP_DB_UPDATE: flag('Use the vulnerability database that is in the cache.'),
+  TRIVY_SKIP_JAVA_DB_UPDATE: flag('Use the Java database that is in the cache.'),
+  TRIVY_OFFLINE_SCAN: flag('Let Trivy ask no one while it scans.'),
+  ALLOWED_HARNESS_HOSTS: list(
+    origin,
+    'Hosts that the API key may be sent to: a list of `host[:port]` (`http://host` to allow plain HTTP).',
+    '`app.harness.io`, and the host of the worker’s own `HARNESS_URL`',
+  ),
+  ALLOWED_REGISTRIES: list(
+    prefix,
+    'Where images may be pushed: a list of `host[:port][/prefix]`.',
+    'the worker’s own `REGISTRY`; any when that is unset',
+  ),
+  ALLOWED_SECRETS: list(
+    secretPattern,
+    'Secrets that a run may name: a list of `env:NAME` and `file:/path`, `*` for any part of a name.',
+    '`env:HARNESS_API_KEY`, `file:/run/secrets/*`, and the worker’s own `HARNESS_API_KEY_SECRET`',
+  ),
+  TEMPORAL_TASK_QUEUE: text('Task queue of workers and runs.', '`image-factory`'),
+});
+
+/** Names that Trivy is given, and no others (design, decision 6). */
+export const TRIVY_NAMES = [
+  'TRIVY_CACHE_DIR',
+  'TRIVY_DB_REPOSITORY',
+  'TRIVY_JAVA_DB_REPOSITORY',
+  'TRIVY_SKIP_DB_UPDATE',
+  'TRIVY_SKIP_JAVA_DB_UPDATE',
+  'TRIVY_OFFLINE_SCAN',
+] as const;

@@ -1,0 +1,105 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { FactoryError } from '../common/errors.js';
+import { DEFAULT_TASK_QUEUE } from '../contract/names.js';
+import { environmentSchema, TRIVY_NAMES } from './environment-schema.js';
+import { INPUT_FIELDS, type InputField, inputVariable } from './input-fields.js';
+import { parseSecretReference, Secret, type SecretSource } from './secret.js';
+
+/** The worker's own settings, read once at its start. Printing it shows no secret. */
+export interface WorkerEnvironment extends SecretSource {
+  /** For the target registry only. */
+  registryCredentials: { user: string; password: Secret } | null;
+  harnessApiKey: Secret | null;
+  harnessAccountId: string | null;
+  /** `host[:port][/prefix]`, best first. */
+  sourceRegistries: string[];
+  /** `host[:port]`, asked over plain HTTP. */
+  insecureRegistries: string[];
+  /** Folder of docker's `config.json`. */
+  dockerConfigDir: string;
+  reportDir: string;
+  contentDir: string;
+  contentMaxBytes: number;
+  templateDir: string | null;
+  /** The program, and exactly the variables that it may see. */
+  trivy: { program: string; environment: Record<string, string> };
+  /** Null when unset: the defaults of `AllowLists` count. */
+  allowedHarnessHosts: string[] | null;
+  allowedRegistries: string[] | null;
+  taskQueue: string;
+  /** What the environment says where the run's input is silent, by input field, still as text. */
+  inputDefaults: Partial<Record<InputField, string>>;
+}
+
+const GIGABYTE = 1e9;
+const DEFAULT_CONTENT_GB = 20;
+
+/**
+ * Reads the worker's environment. Empty variables count as unset; folders become absolute.
+ *
+ * @throws FactoryError `InvalidInput` that names every faulty variable, and shows no value.
+ */
+export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
+  const given = Object.fromEntries(
+    Object.keys(environmentSchema.shape).flatMap((name) => {
+      const value = env[name]?.trim();
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+  const read = environmentSchema.safeParse(given);
+  const faults = read.success
+    ? []
+    : read.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`);
+  if ((given.REGISTRY_USER === undefined) !== (given.REGISTRY_PASSWORD === undefined))
+    faults.push('REGISTRY_USER and REGISTRY_PASSWORD must be set together');
+  if (!read.success || faults.length > 0)
+    throw new FactoryError('InvalidInput', `the worker's environment is not usable: ${faults.join('; ')}`);
+  const value = read.data;
+
+  const secret = (text: string | undefined): Secret | null => (text === undefined ? null : new Secret(text));
+  const password = secret(value.REGISTRY_PASSWORD);
+  const inputDefaults: WorkerEnvironment['inputDefaults'] = {};
+  for (const field of INPUT_FIELDS) {
+    const text = env[inputVariable(field)]?.trim();
+    if (text !== undefined && text !== '') inputDefaults[field] = text;
+  }
+  const ownSecret = inputDefaults.harnessApiKeySecret;
+  const home = env.HOME ?? homedir();
+  return {
+    registryCredentials:
+      value.REGISTRY_USER === undefined || password === null ? null : { user: value.REGISTRY_USER, password },
+    harnessApiKey: secret(value.HARNESS_API_KEY),
+    harnessAccountId: value.HARNESS_ACCOUNT_ID ?? null,
+    sourceRegistries: value.SOURCE_REGISTRY ?? ['docker.io'],
+    insecureRegistries: value.INSECURE_REGISTRIES ?? [],
+    dockerConfigDir: resolve(value.DOCKER_CONFIG ?? join(home, '.docker')),
+    reportDir: resolve(value.REPORT_DIR ?? 'reports'),
+    contentDir: resolve(
+      value.CONTENT_DIR ??
+        join(env.XDG_CACHE_HOME || join(home, '.cache'), 'harness-ci-image-factory', 'content'),
+    ),
+    contentMaxBytes: (value.CONTENT_MAX_GB ?? DEFAULT_CONTENT_GB) * GIGABYTE,
+    templateDir: value.TEMPLATE_DIR === undefined ? null : resolve(value.TEMPLATE_DIR),
+    trivy: {
+      program: value.TRIVY_PATH ?? 'trivy',
+      environment: Object.fromEntries(
+        TRIVY_NAMES.flatMap((name) => (value[name] === undefined ? [] : [[name, value[name]]])),
+      ),
+    },
+    allowedHarnessHosts: value.ALLOWED_HARNESS_HOSTS ?? null,
+    allowedRegistries: value.ALLOWED_REGISTRIES ?? null,
+    // The password of the registry is no default: it must not go to Harness as if it were a key.
+    allowedSecrets: value.ALLOWED_SECRETS ?? [
+      'env:HARNESS_API_KEY',
+      'file:/run/secrets/*',
+      ...(ownSecret === undefined || parseSecretReference(ownSecret) === undefined ? [] : [ownSecret]),
+    ],
+    variable: (name) => {
+      const text = env[name];
+      return text === undefined ? undefined : new Secret(text);
+    },
+    taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
+    inputDefaults,
+  };
+}
