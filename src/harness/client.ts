@@ -1,0 +1,153 @@
+import type { z } from 'zod';
+import type { Infra } from '../contract/run.js';
+import { accountConnectorId } from './connector-id.js';
+import {
+  acceptedSchema,
+  type Connector,
+  connectorSchema,
+  connectorTestSchema,
+  type FieldMap,
+  fieldMapSchema,
+  overridesSchema,
+} from './schemas.js';
+import { plain } from './text.js';
+import { badAnswer, callHarness, type HarnessCall } from './transport.js';
+
+/** Under the 30 s that a Harness activity has. */
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+export interface HarnessClientOptions {
+  /** Normalised gateway URL, as `normaliseGateway` gives it. */
+  gateway: string;
+  account: string;
+  /** Asked at every call, so that a rotated secret is picked up. */
+  apiKey: () => Promise<string>;
+  /** For one call as a whole. */
+  timeoutMs?: number;
+}
+
+/** What Harness says after trying a connector. */
+export type ConnectorTest = { ok: true } | { ok: false; reason: string };
+
+/**
+ * The CI images of one Harness account, over REST. Every method is one request, bounded in time and size, throws
+ * `FactoryError` of a `Harness…` type, and may be repeated: writes set absolute values.
+ *
+ * There is no method for DELETE on execution-config on purpose: it wipes the overrides of both infras at once.
+ */
+export class HarnessClient {
+  readonly account: string;
+  readonly #gateway: string;
+  readonly #apiKey: () => Promise<string>;
+  readonly #timeoutMs: number;
+
+  constructor(options: HarnessClientOptions) {
+    this.account = options.account;
+    this.#gateway = options.gateway;
+    this.#apiKey = options.apiKey;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  }
+
+  /** Host and port, for messages. */
+  get host(): string {
+    return new URL(this.#gateway).host;
+  }
+
+  /** What Harness ships for the infra. */
+  async defaultConfig(infra: Infra, signal?: AbortSignal): Promise<FieldMap> {
+    return this.#ask(fieldMapSchema, {
+      method: 'GET',
+      path: '/ci/execution-config/get-default-config',
+      query: { infra },
+      what: `the default images of ${infra}`,
+      signal,
+    });
+  }
+
+  /** The account's overrides alone, or the defaults merged with them. */
+  async customerConfig(
+    infra: Infra,
+    { overridesOnly }: { overridesOnly: boolean },
+    signal?: AbortSignal,
+  ): Promise<FieldMap> {
+    return this.#ask(overridesSchema, {
+      method: 'GET',
+      path: '/ci/execution-config/get-customer-config',
+      query: { infra, overridesOnly: String(overridesOnly) },
+      what: `the account's images of ${infra}`,
+      signal,
+    });
+  }
+
+  /**
+   * Sets overrides in one batch, all or nothing.
+   * @throws HarnessFieldRejected when a field is unknown; nothing was set then.
+   */
+  async updateConfig(
+    infra: Infra,
+    updates: readonly { field: string; value: string }[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (updates.length === 0) return;
+    await this.#ask(acceptedSchema, {
+      method: 'POST',
+      path: '/ci/execution-config/update-config',
+      query: { infra },
+      body: updates.map(({ field, value }) => ({ field, value })),
+      what: `the update of ${updates.length} ${infra} fields`,
+      signal,
+    });
+  }
+
+  /**
+   * Takes overrides away in one batch, all or nothing.
+   * @throws HarnessFieldRejected when a field is unknown; nothing was reset then.
+   */
+  async resetConfig(infra: Infra, fields: readonly { field: string }[], signal?: AbortSignal): Promise<void> {
+    if (fields.length === 0) return;
+    await this.#ask(acceptedSchema, {
+      method: 'POST',
+      path: '/ci/execution-config/reset-config',
+      query: { infra },
+      body: fields.map(({ field }) => ({ field })),
+      what: `the reset of ${fields.length} ${infra} fields`,
+      signal,
+    });
+  }
+
+  /** @param reference an account connector as it is written in Harness, `account.<id>`. */
+  async connector(reference: string, signal?: AbortSignal): Promise<Connector> {
+    return this.#ask(connectorSchema, {
+      method: 'GET',
+      path: `/ng/api/connectors/${encodeURIComponent(accountConnectorId(reference))}`,
+      query: {},
+      what: `the connector ${reference}`,
+      signal,
+    });
+  }
+
+  /** Has Harness try the connector's address and credentials. A failed test is an answer, not an error. */
+  async testConnector(reference: string, signal?: AbortSignal): Promise<ConnectorTest> {
+    const test = await this.#ask(connectorTestSchema, {
+      method: 'POST',
+      path: `/ng/api/connectors/testConnection/${encodeURIComponent(accountConnectorId(reference))}`,
+      query: {},
+      what: `the test of connector ${reference}`,
+      signal,
+    });
+    if (test.status === 'SUCCESS') return { ok: true };
+    const said = test.errorSummary || (test.errors ?? []).map(({ message }) => message ?? '').join(', ');
+    return { ok: false, reason: plain(said, '') || `its status is ${plain(test.status, '', 40)}` };
+  }
+
+  async #ask<T>(schema: z.ZodType<T>, call: HarnessCall): Promise<T> {
+    const apiKey = await this.#apiKey();
+    const query = { accountIdentifier: this.account, ...call.query };
+    const endpoint = { gateway: this.#gateway, apiKey, timeoutMs: this.#timeoutMs };
+    const parsed = schema.safeParse(await callHarness(endpoint, { ...call, query }));
+    if (parsed.success) return parsed.data;
+    const where = parsed.error.issues[0]?.path.map(String).join('.') ?? '';
+    const named = where === '' ? '' : ` (at ${plain(where, apiKey, 80)})`;
+    throw badAnswer({ host: this.host, what: call.what }, `its data has not the documented shape${named}`);
+  }
+}
