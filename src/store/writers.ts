@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { FactoryError } from '../common/errors.js';
+
+/**
+ * Names that say which process made a file, so that what a dead one left behind in a shared directory can be told from
+ * what a live one is busy with. The host is escaped, so that dots separate the three parts.
+ */
+const HOST = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'host';
+
+export const writerName = (): string => `${HOST}.${process.pid}.${randomUUID()}`;
+
+/** Longer than any step may take; what a process of another host made is given up after this. */
+const STALE_MS = 2 * 60 * 60 * 1000;
+
+/** Whether the process that made the file is gone. Another host's is judged by age alone. */
+export function isAbandoned(name: string, modifiedMs: number, now: number = Date.now()): boolean {
+  if (now - modifiedMs > STALE_MS) return true;
+  const [host, pid] = name.split('.');
+  return host === HOST && !isRunning(Number(pid));
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/** Removes what dead processes left in a directory of {@link writerName} files; returns the names that are alive. */
+export async function sweepAbandoned(directory: string): Promise<string[]> {
+  const alive: string[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined); // its writer has just finished
+    if (found === undefined) continue;
+    if (isAbandoned(name, found.mtimeMs)) await rm(path, { force: true });
+    else alive.push(name);
+  }
+  return alive;
+}
+
+/** The system's code of an error (`ENOENT`), if it has one. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** A `DiskFull` that names the directory when that is what the error means. */
+export function diskFull(error: unknown, directory: string, setting: string): FactoryError | undefined {
+  if (!FULL.has(codeOf(error) ?? '')) return undefined;
+  const message = `No space is left in ${directory}: free some there, or set ${setting} to a larger place.`;
+  return new FactoryError('DiskFull', message, { cause: error });
+}
