@@ -55,7 +55,8 @@ export const TOOLS: Record<ToolName, ToolSpec> = {
     release: (platform) => {
       const on = names(platform, ['linux', 'darwin'], ['amd64', 'arm64']);
       return (
-        on && github('temporalio/cli', 'v1.5.1', `temporal_cli_1.5.1_${on.os}_${on.arch}.tar.gz`, 'checksums.txt')
+        on &&
+        github('temporalio/cli', 'v1.5.1', `temporal_cli_1.5.1_${on.os}_${on.arch}.tar.gz`, 'checksums.txt')
       );
     },
     packages: () => ({ kind: 'go', module: 'github.com/temporalio/cli/cmd/temporal@v1.5.1' }),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -65,7 +65,7 @@ export async function releaseChecksum(
 }
 
 /**
- * Downloads a release's archive into `scratch`, proves it by its checksum, and only then unpacks the one program.
+ * Downloads a release's archive into `scratch`, proves it by its checksum, and only then unpacks it.
  *
  * @returns the program's path
  * @throws FactoryError `TransferCorrupt` when the bytes are not those that the release names
@@ -94,14 +94,12 @@ export async function downloadProgram(
         'stands between you and the release.',
     );
   }
-  await supervisedRun('tar', ['-xzf', archive, '-C', options.scratch, options.program], {
+  const unpacked = join(options.scratch, 'unpacked');
+  await mkdir(unpacked);
+  await supervisedRun('tar', ['-xzf', archive, '-C', unpacked], {
     env: packageEnvironment(options.env),
     timeoutMs: 120_000,
     signal: options.signal,
   });
-  await rm(archive);
-  const program = join(options.scratch, 'program');
-  await rename(join(options.scratch, options.program), program);
-  await chmod(program, 0o755);
-  return program;
+  return join(unpacked, options.program);
 }

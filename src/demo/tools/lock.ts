@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 250;
 
 export interface LockOptions {
   /** Called once with the holder's pid, when another live process has the lock. */
-  onWait?: (pid: number | undefined) => void;
+  onWait?: (pid?: number) => void;
   signal?: AbortSignal;
 }
 
@@ -67,7 +67,10 @@ async function acquire(directory: string, options: LockOptions): Promise<void> {
   }
 }
 
-type Holder = { state: 'gone' | 'stale' } | { state: 'alive'; pid: number | undefined };
+interface Holder {
+  state: 'gone' | 'stale' | 'alive';
+  pid?: number;
+}
 
 async function holderOf(directory: string): Promise<Holder> {
   const touched = await stat(directory).then(
