@@ -14,19 +14,35 @@ export interface ParsedReference extends Repository {
 
 // The grammar of distribution's `reference` package and of the OCI distribution spec, "Pulling manifests".
 const HOST =
-  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/;
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::[0-9]{1,5})?$/i;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 /** distribution's limit for host and path together. */
 const MAX_NAME = 255;
+/** A name, a tag and a digest; anything longer is refused before an expression looks at it. */
+const MAX_REFERENCE = MAX_NAME + 1 + 128 + 1 + 71;
 
-const DOCKER_HUB = 'docker.io';
+export const DOCKER_HUB = 'docker.io';
 const HUB_ALIASES = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-/** Whether the first part of a name is a host: it has a dot or a port, or is `localhost` (docker's rule). */
-const looksLikeHost = (part: string): boolean => /[.:[]/.test(part) || part === 'localhost';
+/** One spelling for one host: lower case, and `docker.io` for Docker Hub's several names. */
+export const canonicalHost = (text: string): string => {
+  const host = text.toLowerCase();
+  return HUB_ALIASES.has(host) ? DOCKER_HUB : host;
+};
 
-export const isHost = (text: string): boolean => HOST.test(text);
+/** Whether the first part of a name is a host: a dot, a port or an upper-case letter, or `localhost` (docker's rule). */
+const looksLikeHost = (part: string): boolean => /[.:[A-Z]/.test(part) || part === 'localhost';
+
+/**
+ * Whether this is `host[:port]`, in either case. What the URL parser reads as another host (`127.1`,
+ * `0x7f.0.0.1`) or does not read (a port above 65535) is none: allow-lists and credentials compare hosts by their text.
+ */
+export function isHost(text: string): boolean {
+  if (text.length > MAX_NAME || !HOST.test(text) || !URL.canParse(`https://${text}/`)) return false;
+  return new URL(`https://${text}/`).hostname === text.toLowerCase().replace(/:[0-9]+$/, '');
+}
+
 export const isRepositoryPath = (text: string): boolean =>
   text.length <= MAX_NAME && text.split('/').every((part) => COMPONENT.test(part));
 
@@ -40,24 +56,27 @@ export function parseReference(text: string, defaultRegistry: string = DOCKER_HU
   const fail = (why: string): never => {
     throw new Error(`${JSON.stringify(text.slice(0, 300))} is not an image reference: ${why}`);
   };
+  if (text.length > MAX_REFERENCE) return fail(`it is longer than ${MAX_REFERENCE} characters`);
   const at = text.indexOf('@');
-  const digestText = at < 0 ? null : text.slice(at + 1);
+  const digest = at < 0 ? null : text.slice(at + 1);
   const named = at < 0 ? text : text.slice(0, at);
-  if (digestText !== null && !isDigest(digestText)) fail('what follows @ is not a sha256 digest');
+  if (digest !== null && !isDigest(digest)) return fail('what follows @ is not a sha256 digest');
   const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
   const tag = colon < 0 ? null : named.slice(colon + 1);
   let name = colon < 0 ? named : named.slice(0, colon);
-  if (tag !== null && !TAG.test(tag)) fail('the tag may have letters, digits, "_", "." and "-", at most 128');
+  if (tag !== null && !TAG.test(tag))
+    return fail('the tag may have letters, digits, "_", "." and "-", at most 128');
   const first = name.split('/', 1)[0] ?? '';
   if (!name.includes('/') || !looksLikeHost(first)) name = `${defaultRegistry}/${name}`;
   const slash = name.indexOf('/');
-  const host = HUB_ALIASES.has(name.slice(0, slash)) ? DOCKER_HUB : name.slice(0, slash);
+  const host = canonicalHost(name.slice(0, slash));
   let path = name.slice(slash + 1);
   if (host === DOCKER_HUB && !path.includes('/')) path = `library/${path}`;
-  if (!isHost(host)) fail(`${JSON.stringify(host)} is not a host`);
+  if (!isHost(host)) return fail(`${JSON.stringify(host)} is not a host`);
   if (!isRepositoryPath(path))
-    fail('the repository may have lower-case letters, digits and single ". _ __ -" between them');
-  const digest = digestText as Digest | null; // checked above
+    return fail('the repository may have lower-case letters, digits and single ". _ __ -" between them');
+  if (host.length + 1 + path.length > MAX_NAME)
+    return fail(`host and repository together may have ${MAX_NAME} characters`);
   return { host, path, tag: tag ?? (digest === null ? 'latest' : null), digest };
 }
 

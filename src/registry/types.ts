@@ -22,26 +22,40 @@ export interface UploadResult {
 
 /**
  * One side of a mirror, as the OCI distribution spec 1.1 has it. Every method has its own time limits, honours
- * `signal`, never follows a redirect with credentials to another origin, and throws `FactoryError` only.
+ * `signal` (and then throws the signal's reason), never follows a redirect with credentials to another origin, and
+ * throws `FactoryError` only.
  */
 export interface Registry {
   /** What the tag or digest holds; undefined on 404. Costs one HEAD (one GET where the host gives no digest). */
   head(reference: Reference, signal?: AbortSignal): Promise<Descriptor | undefined>;
   /** At most 4 MiB (distribution's own limit), digest checked; undefined on 404. */
   manifest(reference: Reference, signal?: AbortSignal): Promise<RawManifest | undefined>;
-  /** Puts bytes under a tag or digest, and checks the digest that the registry answers with. */
+  /**
+   * Puts bytes under a tag or digest, and checks the digest that the registry answers with. A refusal because of a
+   * missing blob (`isBlobUnknown`): call {@link forget}, ensure the blobs again, put again.
+   */
   putManifest(reference: Reference, manifest: RawManifest, signal?: AbortSignal): Promise<void>;
   /** The size of a blob there, undefined on 404. */
   headBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
-  /** A stream of at most `descriptor.size` bytes; the reader checks the digest. @throws FactoryError `ImageNotFound` */
+  /**
+   * A stream of exactly `descriptor.size` bytes, else it fails with `TransferCorrupt`; the reader checks the digest.
+   * It fails with FactoryErrors only, or with the signal's reason. @throws FactoryError `ImageNotFound`
+   */
   blob(repository: Repository, descriptor: Descriptor, signal?: AbortSignal): Promise<Readable>;
-  /** Ensures one blob: present → mounted from `mountFrom` (same host) → uploaded. `open` gives a fresh stream. */
+  /**
+   * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded. `open` gives a fresh stream,
+   * whose own errors come out as they are. Each (repository, digest) is looked at once in a client's life: a second
+   * call, also one at the same time, answers `present`. `onBytes` gets the sum sent so far; it starts again at 0 when an
+   * upload does.
+   */
   ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
     open: () => Readable,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult>;
+  /** Forgets which blobs were seen in a repository, so that {@link ensureBlob} asks the registry again. */
+  forget(repository: Repository): void;
   /** Opens a real upload session and abandons it: proves push permission without a trace. */
   probePush(repository: Repository, signal?: AbortSignal): Promise<void>;
   /** Closes the connections. */

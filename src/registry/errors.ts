@@ -1,0 +1,202 @@
+import { z } from 'zod';
+import { FactoryError } from '../common/errors.js';
+import type { FailureType } from '../contract/failure.js';
+
+/** A registry's own answer, classified. */
+export class RegistryError extends FactoryError {
+  /** The protocol's error code (distribution-spec, "Error Codes"), if the answer had one. */
+  readonly code: string | undefined;
+  readonly status: number;
+
+  constructor(
+    type: FailureType,
+    message: string,
+    answer: { code?: string | undefined; status: number; retryAfterMs?: number | undefined },
+  ) {
+    super(
+      type,
+      message,
+      answer.retryAfterMs === undefined ? undefined : { retryAfterMs: answer.retryAfterMs },
+    );
+    this.code = answer.code;
+    this.status = answer.status;
+  }
+}
+
+/**
+ * Whether a manifest was refused because the registry lacks something that it names. Distribution 2.8 also says so
+ * when another mount of the same blob is under way: look at the blobs again, then put again (design, decision 5).
+ */
+export const isBlobUnknown = (error: unknown): error is RegistryError =>
+  error instanceof RegistryError && error.code === 'MANIFEST_BLOB_UNKNOWN';
+
+/** What was asked, in words for a message. */
+export interface Asked {
+  host: string;
+  /** `host/path:tag`, or `blob sha256:… of host/path`. */
+  what: string;
+  action: 'pull' | 'push';
+}
+
+/** An answer that is no success, read. */
+export interface AnswerText {
+  status: number;
+  body: string;
+  /** The bare media type. */
+  contentType: string;
+  retryAfter?: string | undefined;
+}
+
+const BY_CODE: ReadonlyMap<string, FailureType> = new Map<string, FailureType>([
+  ['UNAUTHORIZED', 'RegistryUnauthorized'],
+  ['DENIED', 'RegistryDenied'],
+  ['NAME_UNKNOWN', 'ImageNotFound'],
+  ['MANIFEST_UNKNOWN', 'ImageNotFound'],
+  ['BLOB_UNKNOWN', 'ImageNotFound'],
+  ['TOOMANYREQUESTS', 'RegistryRateLimited'],
+  ['DIGEST_INVALID', 'TransferCorrupt'],
+  ['SIZE_INVALID', 'TransferCorrupt'],
+  // A session that timed out or was cleaned away: a new attempt opens a new one.
+  ['BLOB_UPLOAD_UNKNOWN', 'RegistryUnavailable'],
+  ['BLOB_UPLOAD_INVALID', 'RegistryUnavailable'],
+  ['MANIFEST_BLOB_UNKNOWN', 'RegistryRejected'],
+  ['MANIFEST_INVALID', 'RegistryRejected'],
+  ['MANIFEST_UNVERIFIED', 'RegistryRejected'],
+  ['NAME_INVALID', 'RegistryRejected'],
+  ['TAG_INVALID', 'RegistryRejected'],
+  ['UNSUPPORTED', 'RegistryRejected'],
+]);
+
+/** Distribution's words for descriptors with `urls`; it has no code for them and answers 500 or MANIFEST_INVALID. */
+const FOREIGN = /(?:missing|invalid|unexpected) URLs? on layer/i;
+
+const errorsSchema = z.object({
+  errors: z.array(z.object({ code: z.string(), message: z.string().optional().catch(undefined) })).min(1),
+});
+
+const parseErrors = (body: string): z.infer<typeof errorsSchema>['errors'] => {
+  try {
+    return errorsSchema.parse(JSON.parse(body)).errors;
+  } catch {
+    return []; // not the protocol's form: the status decides
+  }
+};
+
+/** A short, printable piece of another's message, without what could be a secret in it. */
+export const scrub = (text: string): string =>
+  text
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/\b(Basic|Bearer)\s+\S+/gi, '$1 …')
+    .replace(/(https?:\/\/)[^\s/@]*@/gi, '$1')
+    .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1')
+    .slice(0, 200);
+
+const isWebPage = (body: string, contentType: string): boolean =>
+  contentType === 'text/html' || /^\s*<(?:!doctype html|html|head|body)/i.test(body);
+
+function typeOfStatus(status: number, webPage: boolean): FailureType {
+  if (status === 401) return 'RegistryUnauthorized';
+  if (status === 429) return 'RegistryRateLimited';
+  if (status >= 500 || status === 408 || status === 425) return 'RegistryUnavailable';
+  if (webPage || status < 300) return 'RegistryBadAnswer';
+  if (status === 403) return 'RegistryDenied';
+  if (status === 404) return 'ImageNotFound';
+  return 'RegistryRejected';
+}
+
+/** How long a hint may make us wait: Docker Hub counts pulls over 6 hours, a run should not wait that long unseen. */
+const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
+
+/** `Retry-After` (RFC 9110, 10.2.3), seconds or a date, in milliseconds from `now`; undefined when it says nothing. */
+export function parseRetryAfter(value: string | undefined, now: number = Date.now()): number | undefined {
+  const text = value?.trim() ?? '';
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+}
+
+function sentence(type: FailureType, status: number, { host, what, action }: Asked): string {
+  switch (type) {
+    case 'RegistryUnauthorized':
+      return `${host} did not accept our credentials for ${what} (or it does not exist): log in to ${host} with docker login (plain entries are read, credential helpers are not), or set REGISTRY_USER and REGISTRY_PASSWORD if it is the target`;
+    case 'RegistryDenied':
+      return `${host} does not let this user ${action} ${what}: ask for the right to ${action}`;
+    case 'ImageNotFound':
+      return action === 'pull'
+        ? `${host} has no ${what}`
+        : `${host} has no place for ${what}: create the repository or project there first`;
+    case 'RegistryRateLimited':
+      return `${host} limits our requests for ${what}: wait, or log in for a higher limit`;
+    case 'RegistryUnavailable':
+      return `${host} could not ${action} ${what} now (HTTP ${status}): it is tried again`;
+    case 'RegistryBadAnswer':
+      return `${host} answered the ${action} of ${what} with HTTP ${status} and something that is no registry's answer: look for a proxy or firewall in between`;
+    case 'ForeignLayersRefused':
+      return `${host} refuses ${what} because it has foreign (Windows) layers: allow their URLs in the registry (distribution: validation.manifests.urls.allow), or leave Windows out with the platforms setting`;
+    case 'TransferCorrupt':
+      return `${host} received other bytes for ${what} than were meant: the ${action} is tried again`;
+    default:
+      return `${host} refused to ${action} ${what} (HTTP ${status})`;
+  }
+}
+
+/**
+ * Makes the error for an answer that is no success. The protocol's error code decides before the HTTP status does
+ * (design, decision 10): Docker Hub answers 401 for what is DENIED, proxies answer 403 with a web page.
+ */
+export function classify(answer: AnswerText, asked: Asked): RegistryError {
+  const { status, body, contentType } = answer;
+  const errors = parseErrors(body);
+  const known = errors.find((error) => BY_CODE.has(error.code)) ?? errors[0];
+  const foreign = asked.action === 'push' && FOREIGN.test(body);
+  const type = foreign
+    ? 'ForeignLayersRefused'
+    : ((known && BY_CODE.get(known.code)) ?? typeOfStatus(status, isWebPage(body, contentType)));
+  const said = known === undefined ? '' : ` (${scrub(`${known.code}: ${known.message ?? ''}`)})`;
+  return new RegistryError(type, sentence(type, status, asked) + said, {
+    code: known?.code,
+    status,
+    retryAfterMs: parseRetryAfter(answer.retryAfter),
+  });
+}
+
+const codeOf = (error: unknown): string => {
+  for (let depth = 0, inner = error; depth < 4 && inner instanceof Error; depth++, inner = inner.cause) {
+    if ('code' in inner && typeof inner.code === 'string') return inner.code;
+    if (inner.name === 'TimeoutError') return inner.name;
+  }
+  return '';
+};
+
+const NETWORK: ReadonlyMap<string, string> = new Map([
+  ['ENOTFOUND', 'its name is not known here: check the spelling, DNS and proxy settings'],
+  ['EAI_AGAIN', 'its name could not be looked up: check DNS'],
+  ['ECONNREFUSED', 'nothing listens there: check host and port'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'no connection in time: check firewall and proxy settings'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'no answer in time'],
+  ['UND_ERR_BODY_TIMEOUT', 'the answer stopped coming'],
+  ['TimeoutError', 'the exchange took too long'],
+  ['ECONNRESET', 'the connection broke'],
+  ['EPIPE', 'the connection broke'],
+  ['UND_ERR_SOCKET', 'the connection broke'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'it does not speak TLS: name it in INSECURE_REGISTRIES if that is meant'],
+  [
+    'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+    'it does not speak TLS: name it in INSECURE_REGISTRIES if that is meant',
+  ],
+]);
+
+/** The error for a request that got no answer, or half of one. The cause is left out: it may carry a signed URL. */
+export function networkError(error: unknown, host: string): FactoryError {
+  if (error instanceof FactoryError) return error;
+  const code = codeOf(error);
+  if (code.startsWith('HPE_')) {
+    return new FactoryError(
+      'RegistryBadAnswer',
+      `${host} does not speak HTTP as it should (${code}): look for a proxy or firewall in between`,
+    );
+  }
+  const why = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
+    ? `its certificate is not trusted (${code}): give its authority in NODE_EXTRA_CA_CERTS`
+    : (NETWORK.get(code) ?? (code || 'the request failed'));
+  return new FactoryError('RegistryUnavailable', `${host} could not be reached: ${why}`);
+}

@@ -1,0 +1,59 @@
+import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
+import { FactoryError } from '../common/errors.js';
+
+/** Passes exactly `size` bytes on; more or fewer are `TransferCorrupt`. */
+class SizeGuard extends Transform {
+  readonly #size: number;
+  readonly #what: string;
+  readonly #onBytes: ((bytes: number) => void) | undefined;
+  readonly #translate: (error: Error) => Error;
+  #passed = 0;
+
+  constructor(options: GuardOptions) {
+    super();
+    this.#size = options.size;
+    this.#what = options.what;
+    this.#onBytes = options.onBytes;
+    this.#translate = options.translate ?? ((error) => error);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#passed += chunk.length;
+    if (this.#passed > this.#size) {
+      done(this.#corrupt('has more'));
+    } else {
+      this.#onBytes?.(this.#passed);
+      done(null, chunk);
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    done(this.#passed < this.#size ? this.#corrupt(`ended after ${this.#passed}`) : null);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    done(error === null ? null : this.#translate(error));
+  }
+
+  #corrupt(found: string): FactoryError {
+    return new FactoryError(
+      'TransferCorrupt',
+      `${this.#what} should have ${this.#size} bytes but ${found}: it is fetched or sent again`,
+    );
+  }
+}
+
+export interface GuardOptions {
+  size: number;
+  /** What flows, for the message. */
+  what: string;
+  onBytes?: ((bytes: number) => void) | undefined;
+  /** Makes the error that the reader gets of whatever broke the stream. */
+  translate?: (error: Error) => Error;
+}
+
+/** `source`, guarded: the two end together, whichever is destroyed first. */
+export function guarded(source: Readable, options: GuardOptions): Readable {
+  // The outcome reaches the reader through the guard itself.
+  return pipeline(source, new SizeGuard(options), () => {});
+}

@@ -1,0 +1,217 @@
+import type { Readable } from 'node:stream';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { FactoryError } from '../common/errors.js';
+import { type AnswerText, networkError } from './errors.js';
+import { bareType } from './media-types.js';
+import { DOCKER_HUB } from './reference.js';
+
+/** All in milliseconds. */
+export interface Timeouts {
+  connect: number;
+  /** From the end of what we send to the first byte of the answer. */
+  headers: number;
+  /** The longest pause inside a body, in either direction. */
+  idle: number;
+  /** The whole of an exchange that moves little (manifest, token, HEAD). */
+  small: number;
+  /** From the last byte of an upload to its answer: the registry hashes and moves the blob meanwhile. */
+  commit: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  connect: 10_000,
+  headers: 30_000,
+  idle: 60_000,
+  small: 60_000,
+  commit: 300_000,
+};
+
+export interface HttpRequest {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  url: URL;
+  headers?: Readonly<Record<string, string>>;
+  body?: Buffer | string | Readable;
+  signal?: AbortSignal | undefined;
+  /** A body that may be large comes or goes: pauses are bounded, the whole is not. */
+  streaming?: boolean;
+}
+
+export interface Answer {
+  status: number;
+  /** The first value of a header; `www-authenticate` is joined. Names in lower case. */
+  header(name: string): string | undefined;
+  body: Readable;
+  /** Where the answer came from, after redirects. */
+  url: URL;
+  /** Whether a redirect led to another origin. */
+  elsewhere: boolean;
+}
+
+/**
+ * Connections to one host. A ceiling only, the callers bound what they do at once: what waits here for a free connection
+ * spends its time limit waiting.
+ */
+const CONNECTIONS = 64;
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** localhost, 127.0.0.0/8 and [::1], after the URL parser made one spelling of it. */
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' ||
+  hostname.endsWith('.localhost') ||
+  hostname === '[::1]' ||
+  /^127\.\d+\.\d+\.\d+$/.test(hostname);
+
+/** Gives up what is left of a body. */
+export function discard(answer: Answer): void {
+  answer.body.on('error', () => {}); // destroying early counts as an error
+  answer.body.destroy();
+}
+
+/**
+ * HTTP as a registry client needs it: bounded and kept-alive connections, time limits, redirects that leak nothing.
+ *
+ * Loopback hosts and those in `insecureHosts` (`host[:port]`, as in references) are spoken to in plain HTTP, all others
+ * in HTTPS; docker and crane treat loopback the same way. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured,
+ * except for loopback.
+ */
+export class Transport {
+  readonly #direct: Agent;
+  readonly #outside: Dispatcher;
+  readonly #insecure: ReadonlySet<string>;
+  readonly #userAgent: string;
+  readonly timeouts: Timeouts;
+
+  constructor(options: { insecureHosts: readonly string[]; userAgent: string; timeouts: Timeouts }) {
+    this.timeouts = options.timeouts;
+    this.#insecure = new Set(options.insecureHosts.map((host) => host.toLowerCase()));
+    this.#userAgent = options.userAgent;
+    const agent = { connections: CONNECTIONS, connect: { timeout: options.timeouts.connect } };
+    this.#direct = new Agent(agent);
+    this.#outside = proxied() ? new EnvHttpProxyAgent(agent) : this.#direct;
+  }
+
+  /** Where a host's API starts: `https://host/v2/`. */
+  base(host: string): URL {
+    const server = host === DOCKER_HUB ? 'registry-1.docker.io' : host;
+    const url = new URL(`https://${server}/v2/`);
+    return this.#insecure.has(host) || isLoopback(url.hostname) ? new URL(`http://${server}/v2/`) : url;
+  }
+
+  /**
+   * One exchange, redirects of GET and HEAD followed (at most 5). `Authorization` goes to the first origin only, and a
+   * redirect from HTTPS to HTTP is refused.
+   *
+   * @throws FactoryError `RegistryUnavailable`, `RegistryBadAnswer`, `RegistryRejected`; the signal's reason if it fired
+   */
+  async send(request: HttpRequest): Promise<Answer> {
+    let { url } = request;
+    let headers = { ...request.headers };
+    let elsewhere = false;
+    for (let hop = 0; ; hop++) {
+      const answer = await this.#exchange({ ...request, url, headers }, elsewhere);
+      const location = answer.header('location');
+      const follows = request.method === 'GET' || request.method === 'HEAD';
+      if (!REDIRECTS.has(answer.status) || !follows || location === undefined) return answer;
+      discard(answer);
+      if (hop >= MAX_REDIRECTS)
+        throw new FactoryError('RegistryRejected', `${request.url.host} redirects us without an end`);
+      const next = resolveLocation(location, url);
+      if (next.origin !== url.origin) {
+        elsewhere = true;
+        headers = Object.fromEntries(
+          Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+        );
+      }
+      url = next;
+    }
+  }
+
+  async #exchange(asked: HttpRequest, elsewhere: boolean): Promise<Answer> {
+    const { url, signal: caller } = asked;
+    caller?.throwIfAborted();
+    const limits = asked.streaming ? [] : [AbortSignal.timeout(this.timeouts.small)];
+    const signal = AbortSignal.any([...(caller ? [caller] : []), ...limits]);
+    const upload = asked.streaming === true && asked.body !== undefined;
+    try {
+      const { statusCode, headers, body } = await request(url, {
+        method: asked.method,
+        // Nobody may compress a body on the way: digests and sizes are those of the bytes as stored.
+        headers: { 'user-agent': this.#userAgent, 'accept-encoding': 'identity', ...asked.headers },
+        body: asked.body,
+        signal,
+        dispatcher: isLoopback(url.hostname) ? this.#direct : this.#outside,
+        headersTimeout: upload ? this.timeouts.commit : this.timeouts.headers,
+        bodyTimeout: this.timeouts.idle,
+      });
+      const header = (name: string): string | undefined => {
+        const value = headers[name];
+        return Array.isArray(value) ? (name === 'www-authenticate' ? value.join(', ') : value[0]) : value;
+      };
+      return { status: statusCode, header, body, url, elsewhere };
+    } catch (error) {
+      caller?.throwIfAborted();
+      throw networkError(error, url.host);
+    }
+  }
+
+  /** Ends all connections, also those with a transfer under way. */
+  async close(): Promise<void> {
+    await Promise.all([this.#direct.destroy(), this.#outside.destroy()]);
+  }
+}
+
+const proxied = (): boolean =>
+  ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some((name) => process.env[name]);
+
+/**
+ * A `Location`, which may be relative (RFC 9110, 10.2.2), as a URL without user information.
+ * @throws FactoryError `RegistryRejected` on a step from HTTPS to HTTP, `RegistryBadAnswer` when it is no HTTP URL
+ */
+export function resolveLocation(location: string, base: URL): URL {
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password)
+    throw new FactoryError('RegistryBadAnswer', `${base.host} answered with a Location that is no plain URL`);
+  if (base.protocol === 'https:' && url.protocol === 'http:')
+    throw new FactoryError(
+      'RegistryRejected',
+      `${base.host} sends us from HTTPS to plain HTTP at ${url.host}, which we refuse: set its external URL to https (behind a proxy: X-Forwarded-Proto)`,
+    );
+  return url;
+}
+
+/**
+ * A body of at most `limit` bytes; undefined when it is longer, and then the rest is not read.
+ * @throws FactoryError `RegistryUnavailable` when it breaks off; the signal's reason if it fired
+ */
+export async function readBody(
+  answer: Answer,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    if (Number(answer.header('content-length') ?? 0) > limit) {
+      discard(answer);
+      return undefined;
+    }
+    for await (const chunk of answer.body) {
+      size += chunk.length;
+      if (size > limit) return undefined; // leaving the loop destroys the body
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw networkError(error, answer.url.host);
+  }
+}
+
+/** An answer and its body as `classify` wants them. */
+export const textOf = (answer: Answer, body: Buffer | undefined): AnswerText => ({
+  status: answer.status,
+  body: body?.toString('utf8') ?? '',
+  contentType: bareType(answer.header('content-type')),
+  retryAfter: answer.header('retry-after'),
+});
