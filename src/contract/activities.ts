@@ -34,6 +34,8 @@ export interface BuildTask extends ImageTask {
 
 export interface PushTask extends BuildTask {
   built: BuiltImage;
+  /** Trust nothing that an earlier push remembered of the target: verify found it wrong. */
+  repair: boolean;
 }
 
 export interface AccountTask {

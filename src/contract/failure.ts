@@ -41,6 +41,7 @@ export const FAILURES = {
   ServiceFailed: { retryable: true },
   DiskFull: { retryable: true },
   EvidenceUnavailable: { retryable: true },
+  TemporalUnavailable: { retryable: true },
 } as const;
 
 export type FailureType = keyof typeof FAILURES;

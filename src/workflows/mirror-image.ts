@@ -6,7 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { BuildTask } from '../contract/activities.js';
+import type { BuildTask, PushTask } from '../contract/activities.js';
 import type { MirrorTask } from '../contract/mirror.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { MirrorOutcome, PushSummary, Step, StepRecord } from '../contract/outcome.js';
@@ -49,11 +49,9 @@ async function scan(task: MirrorTask, track: Track): Promise<Verdict | null> {
  * What verify finds wrong (a blob the registry lost, a tag that someone moved) a second push mends, since it looks at
  * what is there and sends only what is not. Once: a registry that keeps losing content needs a person.
  */
-async function pushAndVerify(
-  task: Parameters<typeof pushing.pushImage>[0],
-  track: Track,
-): Promise<PushSummary> {
-  for (let repaired = false; ; repaired = true) {
+async function pushAndVerify(image: Omit<PushTask, 'repair'>, track: Track): Promise<PushSummary> {
+  for (let repair = false; ; repair = true) {
+    const task: PushTask = { ...image, repair };
     const push = await track.step('push', () =>
       pushing.pushImage.executeWithOptions({ summary: `push ${task.target}` }, [task]),
     );
@@ -63,7 +61,7 @@ async function pushAndVerify(
       );
       return push;
     } catch (error) {
-      if (repaired || !isVerificationFailure(error)) throw error;
+      if (repair || !isVerificationFailure(error)) throw error;
     }
   }
 }

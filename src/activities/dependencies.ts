@@ -1,0 +1,36 @@
+import type { AllowLists } from '../config/allow-lists.js';
+import type { WorkerEnvironment } from '../config/environment.js';
+import type { HolderState } from '../contract/activities.js';
+import type { HarnessTarget } from '../contract/run.js';
+import type { BuildEngine } from '../engines/engine.js';
+import type { HarnessClient } from '../harness/client.js';
+import type { BlobLocations } from '../mirror/blob-locations.js';
+import type { SourceFetcher } from '../mirror/fetch.js';
+import type { Registry } from '../registry/types.js';
+import type { Scanner } from '../scanners/scanner.js';
+import type { ContentStore } from '../store/content.js';
+import type { EvidenceStore } from '../store/evidence.js';
+
+/** What the activities of one worker share. */
+export interface Dependencies {
+  environment: WorkerEnvironment;
+  allowLists: AllowLists;
+  evidence: EvidenceStore;
+  content: ContentStore;
+  /** Reads sources; knows Docker's own credentials only. */
+  source: Registry;
+  /**
+   * The client that may use the target's credentials on one host; the same for every call with that host.
+   * `fresh` gives one of its own that remembers nothing, to be closed by the caller.
+   */
+  target(host: string): Registry;
+  freshTarget(host: string): Registry;
+  fetcher: SourceFetcher;
+  engine: BuildEngine;
+  scanner: Scanner;
+  locations: BlobLocations;
+  /** A client for an account, after the allow-lists were asked. */
+  harness(target: HarnessTarget): HarnessClient;
+  /** Who holds a workflow id; waits for a holder whose parent is closed. */
+  awaitHolder(workflowId: string, signal: AbortSignal): Promise<HolderState>;
+}

@@ -1,0 +1,39 @@
+import type { Activities } from '../contract/activities.js';
+import { discover } from '../harness/discovery.js';
+import { writeDiscovery } from '../mirror/pages.js';
+import type { Dependencies } from './dependencies.js';
+import { runStep } from './step.js';
+
+export const discoverImages =
+  ({ harness, evidence }: Dependencies): Activities['discoverImages'] =>
+  ({ runId, config }) =>
+    runStep(async ({ signal }) => {
+      const { gatherScan, infra } = config;
+      const { sources } = gatherScan;
+      // A run of extra images alone asks Harness nothing, and needs no key.
+      const client = sources.length === 0 ? null : harness(config.harness);
+      const configs = await Promise.all(
+        (client === null ? [] : infra).map(async (one) => ({
+          infra: one,
+          default: sources.includes('default') ? ((await client?.defaultConfig(one, signal)) ?? {}) : {},
+          customer: sources.includes('customer')
+            ? ((await client?.customerConfig(one, { overridesOnly: true }, signal)) ?? {})
+            : {},
+        })),
+      );
+      const images = discover({
+        configs,
+        sources,
+        include: [...gatherScan.include, ...config.include],
+        exclude: [...gatherScan.exclude, ...config.exclude],
+        extraImages: gatherScan.extraImages,
+        sourceRegistries: config.sourceRegistries,
+        registry: config.registry,
+      });
+      return {
+        pages: await writeDiscovery(evidence, runId, images, signal),
+        images: images.length,
+        fields: images.reduce((sum, { fields }) => sum + fields.length, 0),
+        answeredBy: client === null ? 'none' : 'REST',
+      };
+    });

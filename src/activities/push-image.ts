@@ -1,0 +1,14 @@
+import type { Activities } from '../contract/activities.js';
+import { pushImage as push } from '../mirror/push.js';
+import { splitReference } from '../registry/reference.js';
+import type { Dependencies } from './dependencies.js';
+import { runStep } from './step.js';
+
+export const pushImage =
+  (dependencies: Dependencies): Activities['pushImage'] =>
+  (task) =>
+    runStep((context) => {
+      dependencies.allowLists.assertTarget(task.target);
+      const target = dependencies.target(splitReference(task.target).host);
+      return push(task, { ...dependencies, target }, context);
+    });

@@ -1,0 +1,69 @@
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { FactoryError, messageOf } from '../common/errors.js';
+import type { StepContext, StepProgress } from '../common/step.js';
+
+/** The heartbeat timeout is 15 s: three beats may be lost on a busy machine before a step counts as dead. */
+const BEAT_MS = 4_000;
+/** How often progress is worth showing. */
+const PROGRESS_MS = 1_000;
+
+/**
+ * Runs the body of an activity: gives it a signal and a way to show progress, beats while it works even when it has
+ * nothing to show, and turns what it throws into Temporal's terms. Errors are classified here and nowhere else.
+ */
+export async function runStep<T>(body: (context: StepContext) => Promise<T>): Promise<T> {
+  const activity = Context.current();
+  const signal = activity.cancellationSignal;
+  let latest: StepProgress = { phase: 'start' };
+  let beatAt = 0;
+  const beat = (): void => {
+    beatAt = Date.now();
+    activity.heartbeat(latest);
+  };
+  const timer = setInterval(beat, BEAT_MS);
+  try {
+    return await body({
+      signal,
+      progress: (detail) => {
+        latest = detail;
+        // Called for every chunk of a transfer, and each beat crosses into the SDK's native core.
+        if (Date.now() - beatAt > PROGRESS_MS) beat();
+      },
+    });
+  } catch (error) {
+    throw toFailure(error, signal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** An error in Temporal's terms: what a retry can't help is not retried, and a host that asks for time gets it. */
+export function toFailure(error: unknown, signal?: AbortSignal): Error {
+  if (signal?.aborted) return cancellation(signal);
+  if (error instanceof FactoryError) {
+    return ApplicationFailure.create({
+      type: error.type,
+      message: error.message,
+      nonRetryable: !error.retryable,
+      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+    });
+  }
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  // A bug of ours: retried, since the next attempt may meet other circumstances, and shown by its message.
+  return ApplicationFailure.create({ type: 'Unexpected', message: messageOf(error), nonRetryable: false });
+}
+
+/** A worker that shuts down hands its step to the next one at once; only a cancel from Temporal ends it. */
+function cancellation(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason;
+  const message = messageOf(reason);
+  if (message.includes('WORKER_SHUTDOWN')) {
+    return ApplicationFailure.create({
+      type: 'WorkerShutdown',
+      message: 'this worker stops; another goes on',
+      nonRetryable: false,
+      nextRetryDelay: 1,
+    });
+  }
+  return reason instanceof CancelledFailure ? reason : new CancelledFailure(message);
+}

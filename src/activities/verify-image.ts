@@ -1,0 +1,33 @@
+import type { Activities } from '../contract/activities.js';
+import { writeLedger } from '../mirror/ledger.js';
+import { verifyImage as verify } from '../mirror/verify.js';
+import { splitReference } from '../registry/reference.js';
+import type { Dependencies } from './dependencies.js';
+import { runStep } from './step.js';
+
+export const verifyImage =
+  ({ allowLists, freshTarget, fetcher, evidence }: Dependencies): Activities['verifyImage'] =>
+  (task) =>
+    runStep(async ({ signal }) => {
+      allowLists.assertTarget(task.target);
+      const target = freshTarget(splitReference(task.target).host);
+      try {
+        await verify(task, { target, fetcher }, signal);
+      } finally {
+        await target.close();
+      }
+      const { digest, platforms } = task.built;
+      await writeLedger(
+        evidence,
+        {
+          target: task.target,
+          digest,
+          sourceDigest: task.sourceDigest,
+          templateDigest: task.build.templateDigest,
+          runId: task.runId,
+          verifiedAt: new Date().toISOString(),
+        },
+        signal,
+      );
+      return { digest, platforms: platforms.length };
+    });

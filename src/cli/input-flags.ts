@@ -1,0 +1,65 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { INFRAS } from '../contract/run.js';
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number is wanted');
+  return value;
+};
+
+/** The run's input as flags: one for each field of `runInputSchema`, in kebab case. */
+export function addInputFlags(command: Command): Command {
+  return command
+    .option('--registry <host/prefix>', 'target registry; images go to <registry>/<source repository>:<tag>')
+    .option('--registry-connector <id>', 'Harness connector of the target, e.g. account.harnessImage')
+    .option('--modify-default', "set the account's images to the verified copies")
+    .option('--max-concurrency <n>', 'how many images are in work at once', count)
+    .option('--harness-url <url>', "Harness's address")
+    .option('--harness-api-key-secret <name>', 'where the worker finds the API key: env:NAME or file:/path')
+    .option('--gather-scan-template <name>', 'template for gathering and scanning')
+    .option('--build-push-template <name>', 'template for building and pushing')
+    .option('--infra <list>', `any of ${INFRAS.join(',')}`, list)
+    .option('--include <globs>', 'only these fields or image repositories (comma-separated)', list)
+    .option('--exclude <globs>', 'not these', list)
+    .option('--platforms <list>', 'e.g. linux/amd64,linux/arm64; all that the source has by default', list)
+    .addOption(
+      new Option('--value-style <style>', "how a field's value is written").choices([
+        'qualified',
+        'relative',
+      ]),
+    )
+    .option('--no-scan', 'do not scan; the report says so')
+    .addOption(new Option('--input <json>', 'the whole input as one JSON object; flags win over it'));
+}
+
+/** Names that are the command's own and no part of the run's input. */
+const OWN = new Set(['input', 'json', 'workflowId', 'detach', 'watch']);
+
+/** The input that the flags describe; only what was given is in it, so that the worker's environment fills the rest. */
+export function inputFromFlags(command: Command): Record<string, unknown> {
+  const flags = command.opts<Record<string, unknown>>();
+  const input = parseInput(flags.input);
+  for (const [name, value] of Object.entries(flags)) {
+    // `--no-scan` makes commander set `scan: true` by default; silence is no input.
+    if (OWN.has(name) || command.getOptionValueSource(name) === 'default') continue;
+    input[name] = value;
+  }
+  return input;
+}
+
+function parseInput(text: unknown): Record<string, unknown> {
+  if (typeof text !== 'string') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // The text itself is not quoted: it may hold what should not be on a screen.
+  }
+  throw new InvalidArgumentError('--input takes one JSON object');
+}

@@ -1,0 +1,37 @@
+import type { PlanItem, PlanResult } from '../contract/plan.js';
+import { type Colour, type Terminal, table } from './terminal.js';
+
+const STATE: Record<PlanItem['state'], { word: string; colour: Colour }> = {
+  create: { word: 'create', colour: 'green' },
+  update: { word: 'update', colour: 'yellow' },
+  unchanged: { word: 'unchanged', colour: 'dim' },
+  'needs-scan': { word: 'unchanged, needs a scan', colour: 'yellow' },
+  unresolved: { word: 'unresolved', colour: 'red' },
+};
+
+/** A plan as a table for people. */
+export function printPlan(plan: PlanResult, terminal: Terminal): void {
+  const rows = plan.items.map((item) => [
+    item.image,
+    terminal.paint(STATE[item.state].colour, STATE[item.state].word),
+    String(item.fields.length),
+    item.state === 'unresolved' || item.drift === null ? item.reason : `drift: ${item.reason}`,
+  ]);
+  for (const line of table([
+    ['image', 'state', 'fields', 'why'].map((head) => terminal.paint('bold', head)),
+    ...rows,
+  ])) {
+    terminal.line(line);
+  }
+  const total = Object.values(plan.counts).reduce((sum, count) => sum + count, 0);
+  if (plan.items.length < total)
+    terminal.line(`… and ${total - plan.items.length} more; all pages are in the evidence store`);
+  terminal.line();
+  terminal.line(`${total} images for ${plan.registry}: ${countsLine(plan.counts)}. Nothing was changed.`);
+}
+
+const countsLine = (counts: PlanResult['counts']): string =>
+  Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${STATE[state as PlanItem['state']].word}`) // keys of a Record<PlanState>
+    .join(', ') || 'none';

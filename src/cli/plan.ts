@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { Command } from 'commander';
+import { WORKFLOW } from '../contract/names.js';
+import type { PlanResult } from '../contract/plan.js';
+import { withTemporal } from './connection.js';
+import { CliExit, EXIT, workflowEnd } from './exit.js';
+import { addInputFlags, inputFromFlags } from './input-flags.js';
+import { printPlan } from './plan-table.js';
+import { assertInput, startOrJoin } from './start.js';
+import { processTerminal } from './terminal.js';
+import { missingWorkerHint } from './workers.js';
+
+/** `image-factory plan`: what a run would do now. */
+export function addPlanCommand(program: Command): void {
+  const command = program
+    .command('plan')
+    .description('show what a run would do; changes nothing')
+    .option('--workflow-id <id>', 'the plan’s workflow id')
+    .option('--json', 'print the plan as JSON');
+  addInputFlags(command).action(async ({ workflowId, json }: { workflowId?: string; json?: boolean }) => {
+    const input = inputFromFlags(command);
+    assertInput(input);
+    const terminal = processTerminal();
+    const plan = await withTemporal(async (temporal) => {
+      const id = workflowId ?? `image-factory-plan-${randomUUID()}`;
+      const handle = await startOrJoin(
+        temporal,
+        { type: WORKFLOW.planImages, workflowId: id, summary: 'plan only', input },
+        terminal,
+      );
+      const hint = await missingWorkerHint(temporal);
+      if (hint) terminal.error(hint);
+      try {
+        return (await handle.result()) as PlanResult; // the result of our own workflow type
+      } catch (error) {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+        const { code, type, message } = workflowEnd(error);
+        throw new CliExit(code, `${type}: ${message}`);
+      }
+    });
+    if (json) terminal.json(plan);
+    else printPlan(plan, terminal);
+    if (plan.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
+  });
+}

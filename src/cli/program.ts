@@ -1,0 +1,36 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT, type ExitCode, explain } from './exit.js';
+import { addPlanCommand } from './plan.js';
+import { addRestoreCommand } from './restore.js';
+import { addRunCommand } from './run.js';
+import { addStatusCommand } from './status.js';
+import { addWorkerCommand } from './worker.js';
+
+/** The whole command line. */
+export function createProgram(): Command {
+  const program = new Command('image-factory')
+    .description('Your own verified, scanned and labelled copies of the images that Harness CI runs.')
+    .exitOverride()
+    .showHelpAfterError('(add --help for more)');
+  for (const add of [addRunCommand, addPlanCommand, addStatusCommand, addRestoreCommand, addWorkerCommand])
+    add(program);
+  return program;
+}
+
+/** Runs one command to its end. @returns the exit code; what there is to say is on the screen. */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  const program = createProgram();
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed it; help and version are no errors.
+      return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+    }
+    const { code, message } = explain(error);
+    if (message !== '') process.stderr.write(`${message}\n`);
+    return code;
+  }
+}

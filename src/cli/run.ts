@@ -1,0 +1,95 @@
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Command } from 'commander';
+import { DEFAULT_WORKFLOW_ID, WORKFLOW } from '../contract/names.js';
+import type { RunResult } from '../contract/outcome.js';
+import type { PlanResult } from '../contract/plan.js';
+import { type TemporalClient, withTemporal } from './connection.js';
+import { CliExit, EXIT, workflowEnd } from './exit.js';
+import { follow } from './follow.js';
+import { addInputFlags, inputFromFlags } from './input-flags.js';
+import { printPlan } from './plan-table.js';
+import { assertInput, startOrJoin } from './start.js';
+import { processTerminal, type Terminal } from './terminal.js';
+import { missingWorkerHint } from './workers.js';
+
+/** `image-factory run`: starts a run (or joins the one that is going), shows it, and ends as it ends. */
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .description('mirror the images that the account runs, and wait for the end')
+    .option('--workflow-id <id>', 'the run’s workflow id', DEFAULT_WORKFLOW_ID)
+    .option('--detach', 'start only')
+    .option('--json', 'print the result as JSON')
+    .option('--dry-run', 'plan only');
+  addInputFlags(command).action(async (options: { workflowId: string; detach?: boolean; json?: boolean }) => {
+    const input = inputFromFlags(command);
+    assertInput(input);
+    await withTemporal((temporal) => run(temporal, input, options, processTerminal()));
+  });
+}
+
+async function run(
+  temporal: TemporalClient,
+  input: Record<string, unknown>,
+  { workflowId, detach, json }: { workflowId: string; detach?: boolean; json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const handle = await startOrJoin(
+    temporal,
+    { type: WORKFLOW.imageFactory, workflowId, summary: 'mirror the CI images', input },
+    terminal,
+  );
+  const hint = await missingWorkerHint(temporal);
+  if (hint) terminal.error(hint);
+  if (detach) {
+    const { runId } = await handle.describe();
+    if (json) terminal.json({ workflowId, runId });
+    else
+      terminal.line(
+        `started ${workflowId}, run ${runId}; look at it with: image-factory status --workflow-id ${workflowId}`,
+      );
+    return;
+  }
+  await attend(temporal, handle, json === true, terminal);
+}
+
+/** Shows a run until its end, prints its result, and throws what the exit code is made of. */
+async function attend(
+  temporal: TemporalClient,
+  handle: WorkflowHandle,
+  json: boolean,
+  terminal: Terminal,
+): Promise<void> {
+  const ended: Promise<RunResult | PlanResult> = handle.result();
+  ended.catch(() => undefined); // looked at below
+  if (!json) await follow(temporal.client, handle, terminal, ended);
+  try {
+    printResult(await ended, json, terminal);
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const end = workflowEnd(error);
+    // A workflow of ours gives its result as the first detail of its failure.
+    if (end.details !== undefined) printResult(end.details as RunResult, json, terminal);
+    throw new CliExit(end.code, json && end.details !== undefined ? '' : `${end.type}: ${end.message}`);
+  }
+}
+
+function printResult(result: RunResult | PlanResult, json: boolean, terminal: Terminal): void {
+  if (json) {
+    terminal.json(result);
+    return;
+  }
+  if (result.kind === 'plan') {
+    printPlan(result, terminal);
+    if (result.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
+    return;
+  }
+  const counts = Object.entries(result.counts).filter(([, count]) => count > 0);
+  terminal.line();
+  terminal.line(counts.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no images');
+  for (const { infra, kind, reason } of result.accounts)
+    terminal.line(`account, ${infra}: ${kind}: ${reason}`);
+  if (result.report) {
+    terminal.line(`report: ${result.report.html}`);
+  }
+}

@@ -1,0 +1,52 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Command } from 'commander';
+import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
+import type { RunProgress } from '../contract/progress.js';
+import { withTemporal } from './connection.js';
+import { CliExit, EXIT } from './exit.js';
+import { processTerminal, table } from './terminal.js';
+
+/** `image-factory status`: one look at a run, going or ended. */
+export function addStatusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('show where a run is')
+    .option('--workflow-id <id>', 'the run’s workflow id', DEFAULT_WORKFLOW_ID)
+    .option('--json', 'print it as JSON')
+    .action(async ({ workflowId, json }: { workflowId: string; json?: boolean }) => {
+      const terminal = processTerminal();
+      await withTemporal(async ({ client }) => {
+        const handle = client.workflow.getHandle(workflowId);
+        const { status, startTime, closeTime, runId } = await handle.describe().catch((error: unknown) => {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+          throw new CliExit(
+            EXIT.badInput,
+            `there is no run under the id ${workflowId}: start one with image-factory run`,
+          );
+        });
+        // A worker answers the query, also for runs that ended; without one the description is all there is.
+        const progress = await handle.query<RunProgress>(PROGRESS_QUERY).catch(() => null);
+        if (json) {
+          return terminal.json({
+            workflowId,
+            runId,
+            status: status.name,
+            startTime,
+            closeTime: closeTime ?? null,
+            progress,
+          });
+        }
+        terminal.line(
+          `${workflowId}: ${status.name.toLowerCase()}, started ${startTime.toISOString()}${closeTime ? `, ended ${closeTime.toISOString()}` : ''}`,
+        );
+        if (progress === null) return terminal.line('no worker answers: start one for more (npm run worker)');
+        const done = progress.finished.length;
+        terminal.line(`${progress.phase}: ${done} of ${progress.images} images done`);
+        const rows = [
+          ...progress.running.map(({ image }) => [image, 'in work', '']),
+          ...progress.finished.map(({ image, kind, note }) => [image, kind, note]),
+        ];
+        for (const line of table(rows)) terminal.line(`  ${line}`);
+      });
+    });
+}

@@ -1,0 +1,47 @@
+import { FactoryError } from '../common/errors.js';
+import type { Digest, Reference } from '../contract/brand.js';
+import { MAX_MANIFEST_BYTES, parseManifest } from '../registry/manifest.js';
+import type { Descriptor, RawManifest } from '../registry/types.js';
+import type { ContentStore } from '../store/content.js';
+
+/** Everything that a target repository must hold for an image. */
+export interface BuiltTree {
+  top: RawManifest;
+  /** The image manifests; for an image without an index the top itself. */
+  manifests: RawManifest[];
+  /** Configs and layers, each once. Foreign layers are not among them: they must not be distributed. */
+  blobs: Descriptor[];
+}
+
+/** Reads what an engine left in the content store. @throws FactoryError when a part of it is not there. */
+export async function readBuilt(
+  content: ContentStore,
+  digest: Digest,
+  target: Reference,
+): Promise<BuiltTree> {
+  const top = await readManifest(content, digest, target);
+  const parsed = parseManifest(top.bytes, target);
+  const manifests =
+    parsed.kind === 'index'
+      ? await Promise.all(parsed.entries.map((entry) => readManifest(content, entry.digest, target)))
+      : [top];
+  const blobs = new Map<Digest, Descriptor>();
+  for (const { bytes } of manifests) {
+    const image = parseManifest(bytes, target);
+    if (image.kind === 'index')
+      throw new FactoryError('ImageUnsupported', `${target} has an index in its index`);
+    for (const blob of [image.config, ...image.layers.filter((layer) => !layer.foreign)])
+      blobs.set(blob.digest, blob);
+  }
+  return { top, manifests, blobs: [...blobs.values()] };
+}
+
+async function readManifest(content: ContentStore, digest: Digest, target: Reference): Promise<RawManifest> {
+  const bytes = await content.read(digest, MAX_MANIFEST_BYTES);
+  if (bytes === undefined) {
+    // Evicted between build and push: another attempt builds it again.
+    throw new FactoryError('TransferCorrupt', `${target}: ${digest} is no longer in the content store`);
+  }
+  const { mediaType } = parseManifest(bytes, target);
+  return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+}

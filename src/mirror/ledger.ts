@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { Digest, Reference } from '../contract/brand.js';
+import { isDigest } from '../registry/digest.js';
+import { splitReference } from '../registry/reference.js';
+import type { EvidenceStore } from '../store/evidence.js';
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
+
+const entrySchema = z.object({
+  version: z.literal(1),
+  target: z.string(),
+  digest,
+  sourceDigest: digest,
+  templateDigest: digest,
+  runId: z.string(),
+  verifiedAt: z.string(),
+});
+
+/** What we pushed to a tag and verified there. Memory only: without it the marks in the registry decide. */
+export type LedgerEntry = z.infer<typeof entrySchema>;
+
+/** Where a tag's entry lies: `images/<host>/<repository>/<tag>.json`, the host's port after `_`. */
+export function ledgerKey(target: Reference): string {
+  const { host, path, tag } = splitReference(target);
+  return `images/${host.replace(/[^A-Za-z0-9.-]/g, '_')}/${path}/${tag ?? 'latest'}.json`;
+}
+
+/** The last entry of a tag; undefined when there is none, or none that can be read. */
+export async function readLedger(
+  evidence: EvidenceStore,
+  target: Reference,
+  signal?: AbortSignal,
+): Promise<LedgerEntry | undefined> {
+  const bytes = await evidence.get(ledgerKey(target), signal);
+  if (bytes === undefined) return undefined;
+  try {
+    return entrySchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    return undefined; // garbage here must not stop a night: the registry's own marks still tell
+  }
+}
+
+/** Remembers what was verified; the same content again keeps its first time stamp. */
+export async function writeLedger(
+  evidence: EvidenceStore,
+  entry: Omit<LedgerEntry, 'version' | 'target'> & { target: Reference },
+  signal?: AbortSignal,
+): Promise<void> {
+  await evidence.put(ledgerKey(entry.target), JSON.stringify({ version: 1, ...entry }), signal);
+}

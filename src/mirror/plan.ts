@@ -1,0 +1,155 @@
+import pLimit from 'p-limit';
+import { FactoryError } from '../common/errors.js';
+import type { Digest, Reference } from '../contract/brand.js';
+import type { PlanItem, ResolvedItem, VerdictSummary } from '../contract/plan.js';
+import type { DiscoveredImage, RunConfig } from '../contract/run.js';
+import type { Descriptor, Registry } from '../registry/types.js';
+import { readLastVerdict } from '../scanners/verdict-store.js';
+import type { EvidenceStore } from '../store/evidence.js';
+import { type LedgerEntry, readLedger } from './ledger.js';
+import { type Mark, readMark } from './mark.js';
+
+/** Images whose registries are asked at once. Each costs two small requests where nothing changed. */
+const IMAGES_AT_ONCE = 10;
+
+export interface PlanDependencies {
+  source: Registry;
+  target: Registry;
+  evidence: EvidenceStore;
+}
+
+/**
+ * Compares a page of discovered images with what the registry holds. An image that can't be read is `unresolved` and
+ * stops no other.
+ *
+ * @param patient whether a fault that may pass is worth another attempt of the whole page; else it is a reason too.
+ */
+export async function planImages(
+  images: readonly DiscoveredImage[],
+  config: RunConfig,
+  dependencies: PlanDependencies,
+  patient: boolean,
+  signal: AbortSignal,
+): Promise<PlanItem[]> {
+  const limit = pLimit(IMAGES_AT_ONCE);
+  return Promise.all(
+    images.map((image) =>
+      limit(async () => {
+        try {
+          return await planImage(image, config, dependencies, signal);
+        } catch (error) {
+          if (!(error instanceof FactoryError) || (error.retryable && patient)) throw error;
+          return unresolved(image, error.message);
+        }
+      }),
+    ),
+  );
+}
+
+const unresolved = (image: DiscoveredImage, reason: string): PlanItem => ({
+  state: 'unresolved',
+  image: image.name,
+  fields: image.fields,
+  target: image.target,
+  reason,
+});
+
+async function planImage(
+  image: DiscoveredImage,
+  config: RunConfig,
+  { source, target, evidence }: PlanDependencies,
+  signal: AbortSignal,
+): Promise<PlanItem> {
+  if (image.problem !== undefined || image.target === null) {
+    return unresolved(image, image.problem ?? 'it has no target');
+  }
+  const found = await findSource(image.candidates, source, signal);
+  if (found === undefined) {
+    return unresolved(
+      image,
+      `not found at ${image.candidates.join(', ')}: check the name, or SOURCE_REGISTRY`,
+    );
+  }
+  const [held, ledger, verdict] = await Promise.all([
+    target.manifest(image.target, signal),
+    readLedger(evidence, image.target, signal),
+    readLastVerdict(evidence, found.descriptor.digest),
+  ]);
+  const meant = { sourceDigest: found.descriptor.digest, templateDigest: config.buildPush.templateDigest };
+  const mark = held && (await readMark(held, image.target, target, ledger, signal));
+  const lastVerdict = verdict ? summaryOf(verdict) : null;
+  return {
+    image: image.name,
+    fields: image.fields,
+    source: found.reference,
+    sourceDigest: found.descriptor.digest,
+    target: image.target,
+    targetDigest: held?.descriptor.digest ?? null,
+    lastVerdict,
+    ...compare(meant, held?.descriptor.digest, mark, ledger, scanReason(config, lastVerdict)),
+  };
+}
+
+/** The first candidate that answers: a registry that lacks the image, or won't let us, gives way to the next. */
+async function findSource(
+  candidates: readonly Reference[],
+  source: Registry,
+  signal: AbortSignal,
+): Promise<{ reference: Reference; descriptor: Descriptor } | undefined> {
+  let refusal: unknown;
+  for (const reference of candidates) {
+    try {
+      const descriptor = await source.head(reference, signal);
+      if (descriptor) return { reference, descriptor };
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+  return undefined;
+}
+
+type Comparison = Pick<ResolvedItem, 'state' | 'drift' | 'reason'>;
+
+/** What has to be done, from what is meant, what is there, what its marks say and what we remember. Pure. */
+export function compare(
+  meant: Mark,
+  held: Digest | undefined,
+  mark: Mark | undefined,
+  ledger: LedgerEntry | undefined,
+  scan: string | null,
+): Comparison {
+  if (held === undefined) {
+    return ledger
+      ? { state: 'create', drift: 'missing', reason: 'the tag that we pushed is gone' }
+      : { state: 'create', drift: null, reason: 'the registry does not have it' };
+  }
+  // Marks can be copied onto other content, the digest can't: where we remember it, it decides.
+  if (ledger && ledger.digest !== held) {
+    return { state: 'update', drift: 'replaced', reason: 'the tag no longer holds what we pushed' };
+  }
+  const update = (reason: string): Comparison => ({ state: 'update', drift: null, reason });
+  if (mark === undefined) return update('the tag holds an image without our mark');
+  if (mark.sourceDigest !== meant.sourceDigest) return update('the source has a new image');
+  if (mark.templateDigest !== meant.templateDigest) return update('the build template changed');
+  return scan === null
+    ? { state: 'unchanged', drift: null, reason: 'same source and same template' }
+    : { state: 'needs-scan', drift: null, reason: scan };
+}
+
+/** Why an image that is in place has to be scanned all the same, or null. */
+function scanReason(config: RunConfig, last: VerdictSummary | null): string | null {
+  if (!config.scan) return null;
+  if (last === null) return 'no scan of it is on record';
+  if (last.policyDigest !== config.gatherScan.policyDigest) return 'the policy changed since its last scan';
+  // Its fix or an exception may have come since; and a blocked image must not pass for a good one.
+  return last.decision === 'block' ? 'its last scan blocked it' : null;
+}
+
+const summaryOf = ({ decision, rule, scannedAt, policyDigest, key }: VerdictSummary): VerdictSummary => ({
+  decision,
+  rule,
+  scannedAt,
+  policyDigest,
+  key,
+});

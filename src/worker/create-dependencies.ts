@@ -1,0 +1,75 @@
+import type { Client } from '@temporalio/client';
+import type { Dependencies } from '../activities/dependencies.js';
+import { createAllowLists } from '../config/allow-lists.js';
+import type { WorkerEnvironment } from '../config/environment.js';
+import { resolveSecret } from '../config/secret.js';
+import { RegistryEngine } from '../engines/registry.js';
+import { HarnessClient } from '../harness/client.js';
+import { BlobLocations } from '../mirror/blob-locations.js';
+import { SourceFetcher } from '../mirror/fetch.js';
+import { RegistryClient } from '../registry/client.js';
+import { dockerConfigCredentials, dockerConfigPath, targetCredentials } from '../registry/credentials.js';
+import { TrivyScanner } from '../scanners/trivy.js';
+import { DirectoryContentStore } from '../store/content-directory.js';
+import { FolderEvidenceStore } from '../store/evidence-folder.js';
+import { awaitHolder } from './holder.js';
+
+/** Puts a worker together: the one place where domains meet their settings. */
+export async function createDependencies(
+  environment: WorkerEnvironment,
+  temporal: Client,
+): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
+  const { insecureRegistries: insecureHosts, registryCredentials } = environment;
+  const allowLists = createAllowLists(environment);
+  const evidence = new FolderEvidenceStore(environment.reportDir);
+  const content = await DirectoryContentStore.open(environment.contentDir, {
+    maxBytes: environment.contentMaxBytes,
+  });
+  const docker = dockerConfigCredentials(dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }));
+  const login = registryCredentials && {
+    user: registryCredentials.user,
+    password: registryCredentials.password.reveal(),
+  };
+  const source = new RegistryClient({ credentials: docker, insecureHosts });
+  const fetcher = new SourceFetcher(source, content);
+  const targets = new Map<string, RegistryClient>();
+  const freshTarget = (host: string): RegistryClient =>
+    new RegistryClient({ credentials: targetCredentials(host, login ?? undefined, docker), insecureHosts });
+  const target = (host: string): RegistryClient => {
+    const client = targets.get(host) ?? freshTarget(host);
+    targets.set(host, client);
+    return client;
+  };
+  const dependencies: Dependencies = {
+    environment,
+    allowLists,
+    evidence,
+    content,
+    source,
+    target,
+    freshTarget,
+    fetcher,
+    engine: new RegistryEngine(fetcher, content),
+    scanner: new TrivyScanner({
+      environment: environment.trivy,
+      insecureHosts,
+      evidence,
+      content,
+      fetcher,
+      registry: source,
+    }),
+    locations: new BlobLocations(),
+    harness: (account) => {
+      allowLists.assertHarness(account);
+      return new HarnessClient({
+        ...account,
+        apiKey: async () => (await resolveSecret(account.apiKeySecret, environment)).reveal(),
+      });
+    },
+    awaitHolder: (workflowId, signal) => awaitHolder(temporal, workflowId, signal),
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([source, ...targets.values()].map((client) => client.close()));
+  };
+  return { dependencies, close };
+}

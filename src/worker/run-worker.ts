@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from '../activities/index.js';
+import { FactoryError, messageOf } from '../common/errors.js';
+import { loadEnvironment } from '../config/environment.js';
+import { createDependencies } from './create-dependencies.js';
+import { log, temporalLogger } from './log.js';
+
+/** Runs a worker until SIGINT or SIGTERM; short steps end, long ones are handed back. */
+export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
+  const environment = loadEnvironment(env);
+  Runtime.install({ logger: temporalLogger, shutdownSignals: ['SIGINT', 'SIGTERM'] });
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connection, client } = await connect(connectionOptions, namespace);
+  const { dependencies, close } = await createDependencies(environment, client);
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: environment.taskQueue,
+      activities: createActivities(dependencies),
+      ...workflowCode(),
+      // With the default (up to 60 s) progress, prompt cancellation and quick recovery are gone (measured; design).
+      maxHeartbeatThrottleInterval: '2s',
+      // The default is 0: every activity would be cut off in the middle.
+      shutdownGraceTime: '20s',
+      shutdownForceTime: '60s',
+    });
+    log.info({ taskQueue: environment.taskQueue, reports: environment.reportDir }, 'worker is ready');
+    await worker.run();
+  } finally {
+    await close();
+    await client.connection.close();
+    await connection.close();
+  }
+}
+
+async function connect(
+  options: ReturnType<typeof loadClientConnectConfig>['connectionOptions'],
+  namespace: string,
+) {
+  const address = options.address ?? 'localhost:7233';
+  try {
+    const connection = await NativeConnection.connect(options);
+    const client = new Client({ connection: await Connection.connect(options), namespace });
+    return { connection, client };
+  } catch (error) {
+    throw new FactoryError(
+      'TemporalUnavailable',
+      `no Temporal server answers at ${address}: ${messageOf(error)}. Set TEMPORAL_ADDRESS`,
+      { cause: error },
+    );
+  }
+}
+
+/** The bundle that `npm run build` made, so that production compiles nothing; from sources, the sources. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return { workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)) };
+}
