@@ -1,0 +1,21 @@
+import type { Severity } from '../contract/verdict.js';
+
+/** One vulnerability in one installed package, as reports show it. */
+export interface Finding {
+  /** E.g. `CVE-2022-37434`. */
+  id: string;
+  package: string;
+  installed: string;
+  /** The version that mends it; null when there is none. */
+  fixed: string | null;
+  severity: Severity;
+  title: string;
+  url: string;
+}
+
+/** What a scanner saw on one platform, before any policy. */
+export interface Inspection {
+  findings: Finding[];
+  /** Why nothing, or not everything, is known; absent when all of it was looked up. */
+  notScannable?: string;
+}

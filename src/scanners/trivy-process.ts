@@ -1,0 +1,202 @@
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FactoryError, messageOf } from '../common/errors.js';
+import { type RunResult, runProgram } from '../common/process.js';
+import type { StepContext } from '../common/step.js';
+import { scrub } from '../registry/errors.js';
+import { codeOf } from '../store/writers.js';
+
+const SCAN_MS = 15 * 60_000;
+/** The full database is 100 MB compressed, the Java one 700 MB. */
+const DOWNLOAD_MS = 15 * 60_000;
+const VERSION_MS = 30_000;
+/** How often a running program shows that it is alive: well below the 15 s of a heartbeat's timeout. */
+const PULSE_MS = 2_000;
+/** A report with every package of a large image is 5 MB. */
+const MAX_REPORT_BYTES = 256 << 20;
+
+/** In every call: nothing is read from where it runs, and nothing is told to anyone. */
+const ALWAYS = ['--config', '', '--skip-version-check', '--disable-telemetry'];
+
+/** What a download needs of the worker's environment to get out of its network and to log in. */
+const NETWORK = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
+
+const versionSchema = z.object({
+  Version: z.string(),
+  VulnerabilityDB: z.object({ UpdatedAt: z.iso.datetime() }).optional(),
+});
+
+export interface TrivyVersion {
+  version: string;
+  /** When the database in the cache directory was made, ISO 8601 UTC; undefined when there is none. */
+  databaseUpdatedAt: string | undefined;
+}
+
+/** Runs Trivy where nothing but its arguments can sway it: a clean environment, an empty home and directory. */
+export class TrivyProcess {
+  constructor(private readonly program: string) {}
+
+  /** @throws FactoryError `ScannerMissing`, `ScannerFailed` */
+  async version(cacheDir: string, context: StepContext): Promise<TrivyVersion> {
+    const { stdout } = await this.#inEmptyPlace((place) =>
+      this.#run(place, ['version', '--format', 'json', '--cache-dir', cacheDir, '--config', ''], {
+        context,
+        phase: 'database',
+        timeoutMs: VERSION_MS,
+      }),
+    );
+    try {
+      const { Version, VulnerabilityDB } = versionSchema.parse(JSON.parse(stdout));
+      const updatedAt = VulnerabilityDB?.UpdatedAt;
+      return {
+        version: Version,
+        databaseUpdatedAt: updatedAt === undefined ? undefined : new Date(updatedAt).toISOString(),
+      };
+    } catch {
+      throw new FactoryError(
+        'ScannerFailed',
+        `${this.program} does not tell its version as Trivy does; see what it is.`,
+      );
+    }
+  }
+
+  /**
+   * Downloads a database into a cache directory.
+   *
+   * @param repository `host/path@digest`.
+   * @throws FactoryError `DatabaseUnavailable`, `ScannerMissing`
+   */
+  async download(
+    kind: 'db' | 'java-db',
+    repository: string,
+    options: { cacheDir: string; insecure: boolean; context: StepContext },
+  ): Promise<void> {
+    const what =
+      kind === 'db'
+        ? ['--download-db-only', '--db-repository', repository]
+        : ['--download-java-db-only', '--java-db-repository', repository];
+    const flags = [
+      '--cache-dir',
+      options.cacheDir,
+      '--no-progress',
+      ...(options.insecure ? ['--insecure'] : []),
+    ];
+    const { code, stderr } = await this.#inEmptyPlace((place) =>
+      this.#run(place, ['image', ...ALWAYS, '--ignorefile', '', ...what, ...flags], {
+        context: options.context,
+        phase: 'database',
+        timeoutMs: DOWNLOAD_MS,
+        network: true,
+      }),
+    );
+    if (code === 0) return;
+    const message = `Trivy could not download ${repository}: ${lastWords(stderr)}; check that the worker reaches it.`;
+    throw new FactoryError('DatabaseUnavailable', message);
+  }
+
+  /**
+   * Scans a layout, unfiltered.
+   *
+   * @param place a directory of its own, which holds `run/image`, the layout.
+   * @returns Trivy's JSON as it is.
+   * @throws FactoryError `ScannerFailed`, `ScannerMissing`
+   */
+  async scan(
+    place: string,
+    options: { cacheDir: string; offline: boolean; context: StepContext },
+  ): Promise<Buffer> {
+    const output = join(place, 'report.json');
+    const args = ['image', ...ALWAYS, '--ignorefile', '', '--cache-dir', options.cacheDir];
+    args.push('--cache-backend', 'memory', '--skip-db-update', '--skip-java-db-update');
+    if (options.offline) args.push('--offline-scan');
+    args.push('--scanners', 'vuln', '--list-all-pkgs', '--timeout', `${SCAN_MS / 1000}s`);
+    args.push('--format', 'json', '--output', output, '--input', 'image');
+    const run = { context: options.context, phase: 'scan', timeoutMs: SCAN_MS };
+    const { code, stderr } = await this.#run(place, args, run);
+    const report = await readBounded(output);
+    // Code 1 is every error (measured), and code 0 without a report is one too.
+    if (code === 0 && report !== undefined) return report;
+    throw new FactoryError('ScannerFailed', `Trivy made no report: ${lastWords(stderr)}.`);
+  }
+
+  async #inEmptyPlace<T>(use: (place: string) => Promise<T>): Promise<T> {
+    const place = await mkdtemp(join(tmpdir(), 'image-factory-trivy-'));
+    try {
+      return await use(place);
+    } finally {
+      await rm(place, { recursive: true, force: true });
+    }
+  }
+
+  async #run(
+    place: string,
+    args: string[],
+    options: { context: StepContext; phase: string; timeoutMs: number; network?: boolean },
+  ): Promise<RunResult> {
+    const { signal } = options.context;
+    const pulse = (): void => options.context.progress({ phase: options.phase });
+    const directory = (name: string): string => join(place, name);
+    for (const name of ['home', 'tmp', 'run']) await mkdir(directory(name), { recursive: true });
+    const env = {
+      ...(process.env.PATH === undefined ? {} : { PATH: process.env.PATH }),
+      HOME: directory('home'),
+      TMPDIR: directory('tmp'),
+      ...(options.network === true ? networkEnvironment() : {}),
+    };
+    pulse();
+    const timer = setInterval(pulse, PULSE_MS);
+    try {
+      const { timeoutMs } = options;
+      return await runProgram(this.program, args, { env, cwd: directory('run'), signal, timeoutMs });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') {
+        const message = `${this.program} was not found or can't be run: install Trivy 0.76 and put it on the worker's PATH.`;
+        throw new FactoryError('ScannerMissing', message);
+      }
+      throw new FactoryError('ScannerFailed', `Trivy was stopped: ${scrub(messageOf(error))}.`);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}
+
+function networkEnvironment(): Record<string, string> {
+  const env: Record<string, string> = {
+    DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'),
+  };
+  for (const name of NETWORK.flatMap((upper) => [upper, upper.toLowerCase()])) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/** The innermost cause in what Trivy wrote last, without what could be a secret. */
+function lastWords(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+  const fatal = lines.findLastIndex((line) => line.includes('FATAL'));
+  const text = (fatal < 0 ? lines.slice(-1) : lines.slice(fatal)).join(' ');
+  const words = text.replace(/^.*?\bFATAL\s+(?:Fatal error\s+)?/, '').replace(/\s+/g, ' ');
+  // Trivy puts the outer causes first; the last 200 characters say what really happened.
+  return scrub(words.slice(-200)).replace(/\.$/, '') || 'it said nothing';
+}
+
+async function readBounded(path: string): Promise<Buffer | undefined> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    if (size <= MAX_REPORT_BYTES) return await file.readFile();
+    throw new FactoryError('ScannerFailed', `Trivy's report has ${size} bytes, which no image should need.`);
+  } finally {
+    await file.close();
+  }
+}

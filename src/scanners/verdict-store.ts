@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { FactoryError } from '../common/errors.js';
+import type { Digest } from '../contract/brand.js';
+import type { Policy } from '../contract/run.js';
+import { type EvidenceRef, type PlatformVerdict, SEVERITIES, type Verdict } from '../contract/verdict.js';
+import { digestOf, hexOf, isDigest } from '../registry/digest.js';
+import type { EvidenceStore } from '../store/evidence.js';
+import { applyExceptions, type JudgedFinding } from './policy.js';
+import { reportFindings } from './trivy-report.js';
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
+const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
+
+const verdictSchema = z.object({
+  decision: z.enum(['pass', 'warn', 'block']),
+  rule: z.string(),
+  platforms: z.array(
+    z.object({
+      platform: z.string(),
+      digest,
+      status: z.enum(['clean', 'findings', 'not-scannable']),
+      counts,
+      fixable: counts,
+      suppressed: z.int().min(0),
+      reason: z.string().optional(),
+      evidence: z.object({ key: z.string(), digest }),
+    }),
+  ),
+  policyDigest: digest,
+  scannedAt: z.iso.datetime(),
+  database: z.object({
+    updatedAt: z.iso.datetime(),
+    digest: digest.nullable(),
+    javaDigest: digest.nullable(),
+  }),
+});
+
+const keyOf = (sourceDigest: Digest): string => `verdicts/${hexOf(sourceDigest)}.json`;
+
+/** Records the verdict as the last one on a source image, whatever name it has. @throws FactoryError `EvidenceUnavailable` */
+export async function writeVerdict(
+  evidence: EvidenceStore,
+  sourceDigest: Digest,
+  verdict: Verdict,
+  signal?: AbortSignal,
+): Promise<EvidenceRef> {
+  return evidence.put(keyOf(sourceDigest), `${JSON.stringify(verdict, null, 2)}\n`, signal);
+}
+
+/**
+ * The last verdict on a source image and where it lies; undefined when there is none, or none that can be read: then
+ * the image is scanned again.
+ *
+ * @throws FactoryError `EvidenceUnavailable`
+ */
+export async function readLastVerdict(
+  evidence: EvidenceStore,
+  sourceDigest: Digest,
+  signal?: AbortSignal,
+): Promise<(Verdict & { key: string }) | undefined> {
+  const key = keyOf(sourceDigest);
+  const bytes = await evidence.get(key, signal);
+  if (bytes === undefined) return undefined;
+  const parsed = verdictSchema.safeParse(parseJson(bytes));
+  if (!parsed.success) return undefined;
+  const { platforms, ...verdict } = parsed.data;
+  return {
+    ...verdict,
+    platforms: platforms.map(({ reason, ...rest }) => (reason === undefined ? rest : { ...rest, reason })),
+    key,
+  };
+}
+
+/**
+ * A platform's distinct findings, worst first, out of the scanner's raw evidence; those that the policy's exceptions
+ * take out today carry the exception.
+ *
+ * @throws FactoryError `EvidenceUnavailable` when the evidence is gone, or is not what the verdict was made from.
+ */
+export async function readFindings(
+  evidence: EvidenceStore,
+  platform: PlatformVerdict,
+  options: { policy?: Pick<Policy, 'exceptions'>; today?: string; signal?: AbortSignal } = {},
+): Promise<JudgedFinding[]> {
+  const { key } = platform.evidence;
+  const bytes = await evidence.get(key, options.signal);
+  if (bytes === undefined || digestOf(bytes) !== platform.evidence.digest) {
+    const what = bytes === undefined ? 'is gone' : 'was changed';
+    throw new FactoryError('EvidenceUnavailable', `The evidence ${key} ${what}: scan the image again.`);
+  }
+  const today = options.today ?? new Date().toISOString().slice(0, 10);
+  return applyExceptions(reportFindings(bytes), options.policy?.exceptions ?? [], today);
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
