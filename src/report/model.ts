@@ -1,0 +1,175 @@
+import type { RunSummaryForReport } from '../contract/activities.js';
+import { noteOf } from '../contract/note.js';
+import { FAILING_OUTCOMES, type ImageOutcome, type ImageRecord } from '../contract/outcome.js';
+import type { PlatformVerdict, Verdict } from '../contract/verdict.js';
+import { attentionOf } from './attention.js';
+import type { Report, ReportImage } from './schema.js';
+import { sentenceOf } from './sentence.js';
+
+/** What the evidence store adds to the summary. */
+export interface ReportExtras {
+  /** Whole verdicts of earlier runs, by the evidence key that the plan names. */
+  verdicts: ReadonlyMap<string, Verdict>;
+}
+
+const HOUR = 3_600_000;
+
+/** Messages come from registries and scanners too; none may blow up the report. */
+export const clip = (text: string, length = 2000): string =>
+  text.length > length ? `${text.slice(0, length)}…` : text;
+
+/** Code-unit order, the same on every machine. */
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The report of a run. Pure: equal inputs give equal reports, so a retried write changes nothing. */
+export function buildReport(
+  summary: RunSummaryForReport,
+  records: readonly ImageRecord[],
+  extras: ReportExtras,
+): Report {
+  const { config, database, ended } = summary;
+  const images = records
+    .map((record) => imageOf(record, summary, extras))
+    .sort((a, b) => compare(a.image, b.image) || compare(a.target ?? '', b.target ?? ''));
+  const counts: Record<string, number> = {};
+  for (const { outcome } of images) counts[outcome.kind] = (counts[outcome.kind] ?? 0) + 1;
+  const day = summary.finishedAt.slice(0, 10);
+  const report: Report = {
+    version: 1,
+    verdict: {
+      ok:
+        ended.kind === 'completed' &&
+        images.every(({ outcome }) => !FAILING_OUTCOMES.includes(outcome.kind)) &&
+        summary.accounts.every(({ kind }) => kind !== 'refused' && kind !== 'failed'),
+      scanned: config?.scan ?? true,
+      sentence: '',
+    },
+    run: {
+      id: summary.runId,
+      workflowId: summary.workflowId,
+      startedAt: summary.startedAt,
+      finishedAt: summary.finishedAt,
+      end:
+        ended.kind === 'failed'
+          ? { kind: 'failed', type: ended.type, message: clip(ended.message) }
+          : { kind: ended.kind, type: null, message: null },
+    },
+    configuration:
+      config === null
+        ? null
+        : {
+            registry: config.registry,
+            harness: config.harness.gateway,
+            account: config.harness.account,
+            answeredBy: summary.answeredBy,
+            sourceRegistries: config.sourceRegistries,
+            infra: config.infra,
+            modifyDefault: config.modifyDefault,
+            gatherScanTemplate: { name: config.gatherScan.name, digest: config.gatherScan.digest },
+            buildPushTemplate: { name: config.buildPush.name, digest: config.buildPush.templateDigest },
+            policy: {
+              digest: config.gatherScan.policyDigest,
+              failOn: config.gatherScan.policy.failOn,
+              fixableOnly: config.gatherScan.policy.fixableOnly,
+              action: config.gatherScan.policy.action,
+              notScannable: config.gatherScan.policy.notScannable,
+              maxDatabaseAgeHours: config.gatherScan.policy.maxDatabaseAgeHours,
+            },
+          },
+    database,
+    counts,
+    needsAttention: [],
+    images,
+    accounts: summary.accounts.map(({ snapshotKey, updated, rejected, ...account }) => ({
+      ...account,
+      reason: clip(account.reason),
+      snapshot: snapshotKey,
+      updated: updated.map(({ field, before, value }) => ({ field, before, after: value })),
+      rejected: rejected.map((field) => ({ ...field, reason: clip(field.reason) })),
+    })),
+    exceptions: (config?.gatherScan.policy.exceptions ?? []).map((exception) => ({
+      ...exception,
+      package: exception.package ?? null,
+      expired: exception.expires < day,
+    })),
+  };
+  report.needsAttention = attentionOf(report);
+  report.verdict.sentence = sentenceOf(report);
+  return report;
+}
+
+function imageOf(
+  { item, outcome }: ImageRecord,
+  run: RunSummaryForReport,
+  extras: ReportExtras,
+): ReportImage {
+  const resolved = item.state === 'unresolved' ? null : item;
+  const own = 'verdict' in outcome ? outcome.verdict : null;
+  const last = resolved?.lastVerdict ?? null;
+  const whole = own ?? (last === null ? undefined : extras.verdicts.get(last.key)) ?? null;
+  const judged = own ?? last;
+  return {
+    image: clip(item.image, 300),
+    source: resolved?.source ?? null,
+    sourceDigest: resolved?.sourceDigest ?? null,
+    target: item.target,
+    targetDigest: outcome.kind === 'mirrored' ? outcome.built.digest : (resolved?.targetDigest ?? null),
+    previousTargetDigest: resolved?.targetDigest ?? null,
+    state: item.state,
+    reason: clip(item.reason),
+    drift: resolved?.drift ?? null,
+    outcome: {
+      kind: outcome.kind,
+      note: clip(noteOf(outcome)),
+      step: outcome.kind === 'failed' ? outcome.step : null,
+      type: outcome.kind === 'failed' ? outcome.type : null,
+    },
+    fields: item.fields,
+    platforms: platformsOf(outcome, whole),
+    verdict:
+      judged === null
+        ? null
+        : {
+            decision: judged.decision,
+            rule: clip(judged.rule),
+            scannedAt: judged.scannedAt,
+            ageHours: Math.max(
+              0,
+              Math.floor((Date.parse(run.finishedAt) - Date.parse(judged.scannedAt)) / HOUR),
+            ),
+            thisRun: own !== null,
+            policyDigest: judged.policyDigest,
+            databaseUpdatedAt: whole?.database.updatedAt ?? null,
+            evidence: own === null ? (last?.key ?? null) : null,
+          },
+    steps: 'steps' in outcome ? outcome.steps : [],
+    push: outcome.kind === 'mirrored' ? outcome.push : null,
+  };
+}
+
+/** Platforms of what was built and of what was scanned, joined by name; an image may have either alone. */
+function platformsOf(outcome: ImageOutcome, verdict: Verdict | null): ReportImage['platforms'] {
+  const built = new Map(
+    outcome.kind === 'mirrored' ? outcome.built.platforms.map((one) => [one.platform, one]) : [],
+  );
+  const scanned = new Map(verdict?.platforms.map((one) => [one.platform, one]) ?? []);
+  return [...new Set([...built.keys(), ...scanned.keys()])].map((platform) => {
+    const scan = scanned.get(platform);
+    const copy = built.get(platform);
+    return {
+      platform: clip(platform, 100),
+      sourceDigest: copy?.source ?? scan?.digest ?? null,
+      targetDigest: copy?.target ?? null,
+      scan: scan === undefined ? null : scanOf(scan),
+    };
+  });
+}
+
+const scanOf = ({ status, counts, fixable, suppressed, reason, evidence }: PlatformVerdict) => ({
+  status,
+  counts,
+  fixable,
+  suppressed,
+  reason: reason === undefined ? null : clip(reason),
+  evidence,
+});

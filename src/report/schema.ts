@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { STEPS } from '../contract/outcome.js';
+import { INFRAS } from '../contract/run.js';
+import { SEVERITIES } from '../contract/verdict.js';
+
+const digest = z.string().describe('`sha256:<64 hex>`');
+const time = z.string().describe('ISO 8601, UTC');
+const evidence = z
+  .object({ key: z.string(), digest: digest })
+  .describe('A file in the evidence store, and what its bytes hash to.');
+const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
+const decision = z.enum(['pass', 'warn', 'block']);
+
+const scanSchema = z.object({
+  status: z.enum(['clean', 'findings', 'not-scannable']),
+  counts: counts.describe('Distinct (vulnerability, package) pairs after exceptions.'),
+  fixable: counts.describe('Those of `counts` that a newer package fixes.'),
+  suppressed: z.int().min(0).describe('Findings that an exception took out.'),
+  reason: z.string().nullable(),
+  evidence,
+});
+
+const platformSchema = z.object({
+  platform: z.string(),
+  sourceDigest: digest.nullable(),
+  targetDigest: digest.nullable(),
+  scan: scanSchema.nullable(),
+});
+
+const verdictSchema = z.object({
+  decision,
+  rule: z.string(),
+  scannedAt: time,
+  ageHours: z.int().min(0).describe('Age at the end of the run, in whole hours.'),
+  thisRun: z.boolean().describe('Whether this run scanned; otherwise it is the last verdict on record.'),
+  policyDigest: digest,
+  databaseUpdatedAt: time.nullable(),
+  evidence: z.string().nullable().describe('Evidence key of the whole verdict.'),
+});
+
+const imageSchema = z.object({
+  image: z.string().describe('As Harness names it.'),
+  source: z.string().nullable(),
+  sourceDigest: digest.nullable(),
+  target: z.string().nullable(),
+  targetDigest: digest.nullable().describe('What the target holds at the end, as far as the run knows.'),
+  previousTargetDigest: digest.nullable(),
+  state: z.enum(['create', 'update', 'unchanged', 'needs-scan', 'unresolved']),
+  reason: z.string(),
+  drift: z.enum(['missing', 'replaced']).nullable(),
+  outcome: z.object({
+    kind: z.enum([
+      'mirrored',
+      'rescanned',
+      'blocked',
+      'skipped',
+      'unchanged',
+      'unresolved',
+      'failed',
+      'cancelled',
+    ]),
+    note: z.string(),
+    step: z.enum(STEPS).nullable(),
+    type: z.string().nullable().describe('The failure’s stable name.'),
+  }),
+  fields: z.array(z.object({ infra: z.enum(INFRAS), field: z.string() })),
+  platforms: z.array(platformSchema),
+  verdict: verdictSchema.nullable(),
+  steps: z.array(z.object({ step: z.enum(STEPS), at: time, ms: z.number().min(0) })),
+  push: z
+    .object({
+      blobs: z.int(),
+      uploadedBlobs: z.int(),
+      mountedBlobs: z.int(),
+      uploadedBytes: z.number(),
+    })
+    .nullable(),
+});
+
+export const ATTENTION_KINDS = [
+  'ended-early',
+  'blocked',
+  'failed',
+  'unresolved',
+  'account-refused',
+  'field-rejected',
+  'drift',
+  'findings',
+  'not-scannable',
+  'unscanned',
+  'exception-expired',
+  'skipped',
+] as const;
+
+const attentionSchema = z.object({
+  kind: z.enum(ATTENTION_KINDS),
+  level: z.enum(['error', 'warning']),
+  subject: z.string(),
+  text: z.string(),
+});
+
+const accountSchema = z.object({
+  infra: z.enum(INFRAS),
+  account: z.string(),
+  kind: z.enum(['updated', 'unchanged', 'refused', 'failed', 'skipped']),
+  reason: z.string(),
+  snapshot: z.string().nullable().describe('Evidence key of the overrides as they were before.'),
+  updated: z.array(z.object({ field: z.string(), before: z.string().nullable(), after: z.string() })),
+  rejected: z.array(z.object({ field: z.string(), value: z.string(), reason: z.string() })),
+});
+
+/** The machine-readable report of one run. */
+export const reportSchema = z
+  .object({
+    version: z.literal(1),
+    verdict: z.object({
+      ok: z.boolean().describe('Whether every image is as it should be.'),
+      scanned: z.boolean().describe('False when the run was told not to scan.'),
+      sentence: z.string(),
+    }),
+    run: z.object({
+      id: z.string(),
+      workflowId: z.string(),
+      startedAt: time,
+      finishedAt: time,
+      end: z.object({
+        kind: z.enum(['completed', 'cancelled', 'failed']),
+        type: z.string().nullable(),
+        message: z.string().nullable(),
+      }),
+    }),
+    configuration: z
+      .object({
+        registry: z.string(),
+        harness: z.string(),
+        account: z.string(),
+        answeredBy: z.string().nullable().describe('Which Harness API answered.'),
+        sourceRegistries: z.array(z.string()),
+        infra: z.array(z.enum(INFRAS)),
+        modifyDefault: z.boolean(),
+        gatherScanTemplate: z.object({ name: z.string(), digest }),
+        buildPushTemplate: z.object({ name: z.string(), digest }),
+        policy: z.object({
+          digest,
+          failOn: z.enum(SEVERITIES),
+          fixableOnly: z.boolean(),
+          action: z.enum(['warn', 'block']),
+          notScannable: decision,
+          maxDatabaseAgeHours: z.number(),
+        }),
+      })
+      .nullable()
+      .describe('Null when the input was refused.'),
+    database: z
+      .object({ updatedAt: time, digest: digest.nullable(), javaDigest: digest.nullable() })
+      .nullable()
+      .describe('The vulnerability database that this run used.'),
+    counts: z.record(z.string(), z.int().min(0)).describe('Images by outcome.'),
+    needsAttention: z.array(attentionSchema),
+    images: z.array(imageSchema),
+    accounts: z.array(accountSchema),
+    exceptions: z.array(
+      z.object({
+        id: z.string(),
+        package: z.string().nullable(),
+        owner: z.string(),
+        reason: z.string(),
+        expires: z.string(),
+        expired: z.boolean(),
+      }),
+    ),
+  })
+  .describe('Compliance report of a Harness CI Image Factory run, version 1.');
+
+export type Report = z.infer<typeof reportSchema>;
+export type ReportImage = Report['images'][number];
+export type Attention = Report['needsAttention'][number];
