@@ -7,13 +7,13 @@ import {
   type ImageManifest,
   type IndexEntry,
   isImageConfig,
-  isIndexType,
   type LayerDescriptor,
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
   parseConfig,
   parseManifest,
 } from '../registry/manifest.js';
+import { isIndexType } from '../registry/media-types.js';
 import { platformOf, platformWanted } from '../registry/platform.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';

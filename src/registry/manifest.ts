@@ -1,17 +1,14 @@
 import { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import { isDigest } from './digest.js';
+import { isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.js';
 import type { Platform } from './platform.js';
 import type { Descriptor } from './types.js';
 
-/** The media types of images (image-spec, media-types.md; distribution, manifest-v2-2.md). */
-export const MEDIA_TYPE = {
-  ociIndex: 'application/vnd.oci.image.index.v1+json',
-  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+/** Media types of what a manifest points at (image-spec, media-types.md; distribution, manifest-v2-2.md). */
+export const BLOB_TYPE = {
   ociConfig: 'application/vnd.oci.image.config.v1+json',
   ociLayer: 'application/vnd.oci.image.layer.v1.tar+gzip',
-  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
-  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
@@ -81,20 +78,15 @@ export interface ImageIndex {
   entries: IndexEntry[];
 }
 
-export const isIndexType = (mediaType: string): boolean =>
-  mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerList;
-
 export const isImageConfig = (mediaType: string): boolean =>
-  mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
+  mediaType === BLOB_TYPE.ociConfig || mediaType === BLOB_TYPE.dockerConfig;
 
 /** Docker's v2 types have no field for annotations. */
 export const takesAnnotations = (mediaType: string): boolean =>
-  mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.ociManifest;
-
-const MANIFEST_TYPES: readonly string[] = [MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest];
+  mediaType === OCI_INDEX || mediaType === OCI_MANIFEST;
 
 const isForeign = (mediaType: string, urls: readonly string[] | null | undefined): boolean =>
-  mediaType === MEDIA_TYPE.dockerForeignLayer || mediaType.includes('nondistributable') || !!urls?.length;
+  mediaType === BLOB_TYPE.dockerForeignLayer || mediaType.includes('nondistributable') || !!urls?.length;
 
 /**
  * Reads a manifest or an index. Its type is what the document itself says, else what its shape is: content on disk has
@@ -117,7 +109,7 @@ export function parseManifest(bytes: Buffer, name: string): ImageManifest | Imag
   if (manifests !== undefined && (config !== undefined || layers !== undefined))
     return fail('is an index and an image at once');
   if (manifests !== undefined) {
-    const mediaType = parsed.data.mediaType ?? MEDIA_TYPE.ociIndex;
+    const mediaType = parsed.data.mediaType ?? OCI_INDEX;
     if (!isIndexType(mediaType)) return fail(`is an index with the media type ${mediaType}`);
     const entries = manifests.map(({ platform, annotations: marks, ...descriptor }) => ({
       ...descriptor,
@@ -127,8 +119,8 @@ export function parseManifest(bytes: Buffer, name: string): ImageManifest | Imag
     return { kind: 'index', mediaType, annotations: annotations ?? {}, entries };
   }
   if (config === undefined || layers === undefined) return fail('has neither images nor config and layers');
-  const mediaType = parsed.data.mediaType ?? MEDIA_TYPE.ociManifest;
-  if (!MANIFEST_TYPES.includes(mediaType)) return fail(`is an image with the media type ${mediaType}`);
+  const mediaType = parsed.data.mediaType ?? OCI_MANIFEST;
+  if (!isManifestType(mediaType)) return fail(`is an image with the media type ${mediaType}`);
   const marked = layers.map(({ urls, ...layer }) => ({
     ...layer,
     foreign: isForeign(layer.mediaType, urls),

@@ -100,7 +100,9 @@ export class DirectoryContentStore implements ContentStore {
     const { digest, size } = descriptor;
     await this.downloads.join(parseDigest(digest), options, async (signal, onBytes) => {
       if ((await this.sizeOf(digest)) === size) return this.touch(digest);
-      const source = addAbortSignal(signal, await download(signal));
+      const source = await download(signal);
+      source.on('error', () => undefined); // reading it reports the error; before that nobody listens
+      addAbortSignal(signal, source);
       try {
         await this.store(descriptor, source, signal, onBytes);
       } finally {
