@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addDemoCommand } from './demo.js';
 import { EXIT, type ExitCode, explain } from './exit.js';
 import { addPlanCommand } from './plan.js';
 import { addRestoreCommand } from './restore.js';
@@ -12,7 +13,14 @@ export function createProgram(): Command {
     .description('Your own verified, scanned and labelled copies of the images that Harness CI runs.')
     .exitOverride()
     .showHelpAfterError('(add --help for more)');
-  for (const add of [addRunCommand, addPlanCommand, addStatusCommand, addRestoreCommand, addWorkerCommand])
+  for (const add of [
+    addRunCommand,
+    addPlanCommand,
+    addStatusCommand,
+    addRestoreCommand,
+    addWorkerCommand,
+    addDemoCommand,
+  ])
     add(program);
   return program;
 }

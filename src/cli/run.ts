@@ -74,7 +74,8 @@ async function attend(
   }
 }
 
-function printResult(result: RunResult | PlanResult, json: boolean, terminal: Terminal): void {
+/** A run’s or plan’s result for people, or as JSON. */
+export function printResult(result: RunResult | PlanResult, json: boolean, terminal: Terminal): void {
   if (json) {
     terminal.json(result);
     return;

@@ -13,6 +13,7 @@ import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
 import { awaitHolder } from './holder.js';
+import { trivySettings } from './scanner.js';
 
 /** Puts a worker together: the one place where domains meet their settings. */
 export async function createDependencies(
@@ -51,7 +52,7 @@ export async function createDependencies(
     fetcher,
     engine: new RegistryEngine(fetcher, content),
     scanner: new TrivyScanner({
-      environment: environment.trivy,
+      ...trivySettings(environment.trivy),
       insecureHosts,
       evidence,
       content,

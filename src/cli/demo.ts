@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Command } from 'commander';
+import { DEFAULT_TASK_QUEUE, DEFAULT_WORKFLOW_ID, PROGRESS_QUERY, WORKFLOW } from '../contract/names.js';
+import type { RunResult } from '../contract/outcome.js';
+import type { RunProgress } from '../contract/progress.js';
+import type { World } from '../demo/world.js';
+import { CliExit, EXIT, workflowEnd } from './exit.js';
+import { follow } from './follow.js';
+import { printResult } from './run.js';
+import { startOrJoin } from './start.js';
+import { processTerminal, type Terminal } from './terminal.js';
+
+/** `image-factory demo`: the whole job on real parts, with no Docker, no account and nothing to configure. */
+export function addDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole job on this machine: no Docker, no account')
+    .option('--keep', 'leave everything running afterwards, and say what to try')
+    .action(async ({ keep }: { keep?: boolean }) => {
+      const stop = new AbortController();
+      const onSignal = (): void => stop.abort(new CliExit(EXIT.imagesFailed, 'stopped'));
+      process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+      await demo(keep === true, stop.signal, processTerminal());
+    });
+}
+
+async function demo(keep: boolean, signal: AbortSignal, terminal: Terminal): Promise<void> {
+  // Loaded only here: a production install of the other commands does without the demo's parts.
+  const [{ ensureTools }, { toolScreen }, { startWorld, WORLD_TOOLS }] = await Promise.all([
+    import('../demo/tools.js'),
+    import('../demo/tools/screen.js'),
+    import('../demo/world.js'),
+  ]);
+  terminal.line(terminal.paint('bold', 'tools'));
+  const screen = toolScreen(process.stdout);
+  const tools = await ensureTools(WORLD_TOOLS, { report: screen.report, signal }).finally(() => screen.end());
+  terminal.line(terminal.paint('bold', 'world'));
+  const reportDir = resolve('reports', `demo-${new Date().toISOString().replace(/[:.]/g, '-')}`);
+  const world = await startWorld({ tools, reportDir, signal });
+  try {
+    describeWorld(world, terminal);
+    await story(world, signal, terminal);
+    if (keep) await stay(world, signal, terminal);
+  } finally {
+    await world.stop();
+  }
+}
+
+function describeWorld(world: World, terminal: Terminal): void {
+  terminal.line(`  Temporal        ${world.temporal.address}, Web UI ${world.temporal.ui}`);
+  terminal.line(`  source registry ${world.source}: ${world.fleet.length} two-platform images`);
+  terminal.line(`  your registry   ${world.target}: empty`);
+  terminal.line(`  Harness         ${world.harness.url} (simulated)`);
+}
+
+/** One run, shown as it happens, and whether it ended as the fleet was made to end. */
+async function story(world: World, signal: AbortSignal, terminal: Terminal): Promise<void> {
+  const connection = await Connection.connect({ address: world.temporal.address });
+  try {
+    const client = new Client({ connection, namespace: world.temporal.namespace });
+    const temporal = { client, taskQueue: DEFAULT_TASK_QUEUE, close: () => connection.close() };
+    const handle = await startOrJoin(
+      temporal,
+      { type: WORKFLOW.imageFactory, workflowId: DEFAULT_WORKFLOW_ID, summary: 'demo', input: world.input },
+      terminal,
+    );
+    const ended: Promise<unknown> = handle.result();
+    ended.catch(() => undefined); // looked at below
+    await follow(client, handle, terminal, Promise.race([ended, rejection(signal)]));
+    signal.throwIfAborted();
+    printResult(await resultOf(ended), false, terminal);
+    await judge(world, handle, terminal);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A demo run ends Failed, since some of its images are meant to be blocked; its result is in the failure. */
+async function resultOf(ended: Promise<unknown>): Promise<RunResult> {
+  try {
+    return (await ended) as RunResult; // the result of our own workflow type
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { code, type, message, details } = workflowEnd(error);
+    if (type !== 'ImagesFailed' || details === undefined) throw new CliExit(code, `${type}: ${message}`);
+    return details as RunResult; // what imageFactory adds to its failure
+  }
+}
+
+async function judge(world: World, handle: WorkflowHandle, terminal: Terminal): Promise<void> {
+  const { surprises } = await import('../demo/verdicts.js');
+  const { finished } = await handle.query<RunProgress>(PROGRESS_QUERY);
+  const odd = surprises(world.fleet, finished);
+  terminal.line(`Web UI: ${world.temporal.ui}/namespaces/default/workflows/${DEFAULT_WORKFLOW_ID}`);
+  terminal.line();
+  if (odd.length > 0)
+    throw new CliExit(EXIT.imagesFailed, `the demo did not end as it should: ${odd.join('; ')}`);
+  terminal.line(
+    terminal.paint(
+      'green',
+      'As expected: what the policy forbids was blocked, everything else is mirrored and verified.',
+    ),
+  );
+}
+
+async function stay(world: World, signal: AbortSignal, terminal: Terminal): Promise<void> {
+  const input = JSON.stringify(world.input);
+  terminal.line();
+  terminal.line('Everything keeps running until Ctrl-C. In another terminal:');
+  terminal.line(`  export TEMPORAL_ADDRESS=${world.temporal.address}`);
+  terminal.line(`  npm run -s image-factory -- run --input '${input}'      # again: nothing changes`);
+  terminal.line(`  npm run -s image-factory -- plan --input '${input}'`);
+  terminal.line('  npm run -s image-factory -- status');
+  terminal.line(
+    `  temporal workflow start --type imageFactory --task-queue image-factory --workflow-id by-hand --input '${input}'`,
+  );
+  terminal.line(`  crane manifest ${world.target}/ci/harness/ci-addon:1.16.92`);
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+const rejection = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );

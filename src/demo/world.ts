@@ -1,0 +1,144 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RegistryClient } from '../registry/client.js';
+import { anonymous } from '../registry/credentials.js';
+import { demoFleet, type FleetImage } from './fleet/fleet.js';
+import { publishFleet, publishVulnerabilityDb } from './fleet/publish.js';
+import { type HarnessSimulator, startHarnessSimulator } from './harness-simulator/index.js';
+import { startRegistry } from './services/registry.js';
+import { startTemporal, type TemporalService } from './services/temporal.js';
+import { startWorker } from './services/worker.js';
+import type { Tool, ToolName } from './tools.js';
+
+/** The account and key of the demo's Harness. Both are made up, and good for nothing else. */
+const ACCOUNT = 'demoAccount';
+const API_KEY = `pat.${ACCOUNT}.demoTokenId.demoSecret`;
+/** The template that the demo writes: the default one, but what it finds blocks. */
+const TEMPLATE = 'blocking';
+const CONNECTOR = 'harnessImage';
+
+export interface World {
+  temporal: TemporalService;
+  harness: HarnessSimulator;
+  /** `host:port` of the registry that plays Docker Hub, and of the company's own. */
+  source: string;
+  target: string;
+  fleet: FleetImage[];
+  reportDir: string;
+  /** The run's input: what a person would give. */
+  input: Record<string, unknown>;
+  stop(): Promise<void>;
+}
+
+export interface WorldOptions {
+  tools: Record<'temporal' | 'trivy' | 'registry', Tool>;
+  reportDir: string;
+  /** Gets each line that the worker prints. */
+  log?: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Everything that a run needs, on this machine: a Temporal server, a registry with the fleet and the vulnerability
+ * database, an empty registry, a Harness account and a worker. All of it ends with this process, whatever happens.
+ */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { tools, signal } = options;
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const one of stops.reverse()) await one();
+  };
+  const started = async <T extends { stop(): Promise<void> }>(service: Promise<T>): Promise<T> => {
+    const value = await service;
+    stops.push(() => value.stop());
+    return value;
+  };
+  const fleet = demoFleet();
+  const cancel = signal === undefined ? {} : { signal };
+  try {
+    const directory = await mkdtemp(join(tmpdir(), 'image-factory-demo-'));
+    stops.push(() => rm(directory, { recursive: true, force: true }));
+    const [temporal, source, target] = await Promise.all([
+      started(startTemporal({ program: tools.temporal.path, ...cancel })),
+      started(startRegistry({ program: tools.registry.path, ...cancel })),
+      started(startRegistry({ program: tools.registry.path, ...cancel })),
+    ]);
+    const harness = await started(startHarnessSimulator(account(fleet, target.address)));
+    const databases = await publish(fleet, source.address, signal);
+    const templates = await writeTemplate(directory);
+    await started(
+      startWorker({
+        env: {
+          TEMPORAL_ADDRESS: temporal.address,
+          SOURCE_REGISTRY: source.address,
+          HARNESS_API_KEY: API_KEY,
+          HARNESS_URL: harness.url,
+          REPORT_DIR: options.reportDir,
+          CONTENT_DIR: join(directory, 'content'),
+          TEMPLATE_DIR: templates,
+          TRIVY_PATH: tools.trivy.path,
+          TRIVY_CACHE_DIR: join(directory, 'trivy'),
+          TRIVY_DB_REPOSITORY: databases.dbRepository,
+          TRIVY_JAVA_DB_REPOSITORY: databases.javaDbRepository,
+        },
+        ...(options.log === undefined ? {} : { log: options.log }),
+        ...cancel,
+      }),
+    );
+    return {
+      temporal,
+      harness,
+      source: source.address,
+      target: target.address,
+      fleet,
+      reportDir: options.reportDir,
+      input: {
+        registry: `${target.address}/ci`,
+        registryConnector: `account.${CONNECTOR}`,
+        modifyDefault: true,
+        gatherScanTemplate: TEMPLATE,
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** An account that runs the fleet, and has pinned one field, so that a restore has something to put back. */
+function account(fleet: readonly FleetImage[], target: string): Parameters<typeof startHarnessSimulator>[0] {
+  const fields = fleet.flatMap((image) =>
+    image.fields.map((field) => [field, `${image.repository}:${image.tag}`]),
+  );
+  return {
+    account: ACCOUNT,
+    apiKey: API_KEY,
+    defaults: { K8: Object.fromEntries(fields) },
+    overrides: { K8: { gitCloneTag: 'harness/drone-git:1.5.4-rootless' } },
+    connectors: [{ identifier: CONNECTOR, dockerRegistryUrl: `http://${target}` }],
+  };
+}
+
+async function publish(fleet: readonly FleetImage[], host: string, signal: AbortSignal | undefined) {
+  const registry = new RegistryClient({ credentials: anonymous, insecureHosts: [] });
+  try {
+    await publishFleet(registry, host, fleet, signal);
+    return await publishVulnerabilityDb(registry, host, {
+      updatedAt: new Date().toISOString(),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } finally {
+    await registry.close();
+  }
+}
+
+async function writeTemplate(directory: string): Promise<string> {
+  const root = join(directory, 'templates');
+  await mkdir(join(root, 'gather-scan'), { recursive: true });
+  await writeFile(join(root, 'gather-scan', `${TEMPLATE}.yaml`), 'policy:\n  action: block\n');
+  return root;
+}
+
+export const WORLD_TOOLS = ['temporal', 'trivy', 'registry'] as const satisfies readonly ToolName[];
