@@ -1,0 +1,26 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { toolScreen } from '../../src/demo/tools/screen.js';
+import { ensureTools } from '../../src/demo/tools.js';
+
+/**
+ * Puts the tools first on PATH under their own names (one may be found as `docker-registry`, or in the cache); Vitest's
+ * worker processes inherit this process's environment. A tool that can't be had fails the whole run.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
+  const screen = toolScreen(process.stderr);
+  try {
+    const tools = await ensureTools(['temporal', 'trivy', 'registry', 'crane'], {
+      report: (event) => {
+        if (event.elapsedMs > 0) screen.report(event); // what is there needs no line before each test run
+      },
+    });
+    const bin = await mkdtemp(join(tmpdir(), 'image-factory-tools-'));
+    for (const tool of Object.values(tools)) await symlink(tool.path, join(bin, tool.name));
+    process.env.PATH = `${bin}${delimiter}${process.env.PATH}`;
+    return () => rm(bin, { recursive: true, force: true });
+  } finally {
+    screen.end();
+  }
+}
