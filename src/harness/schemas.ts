@@ -7,7 +7,7 @@ export type FieldMap = Readonly<Record<string, string>>;
  * The envelope of an answer: `{status, data, metaData, correlationId}`. Only what we act on is asked for, since most
  * answers were never seen on the wire.
  */
-export const envelopeSchema = z.object({ status: z.string().optional(), data: z.unknown() });
+export const envelopeSchema = z.object({ status: z.string().optional(), data: z.unknown().optional() });
 
 /** A field without a value is one that is not set. */
 export const fieldMapSchema = z.record(z.string(), z.string().nullable()).transform((map): FieldMap => {
