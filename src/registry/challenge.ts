@@ -10,6 +10,7 @@ const TOKEN68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/suy;
 const EQUALS = /[ \t]*=[ \t]*/y;
 const SPACE = /[ \t]+/y;
+const END = /(?=,|$)/y;
 const SEPARATOR = /[ \t]*(?:,[ \t]*)*/y;
 /** Longer headers are not read: no registry needs them, and the header comes from outside. */
 const MAX_HEADER = 16 * 1024;
@@ -45,10 +46,11 @@ export function parseChallenges(header: string): Challenge[] {
     take(SEPARATOR);
     const scheme = take(TOKEN)?.[0];
     if (scheme === undefined) return challenges;
+    const bare = take(SPACE) === null;
+    if (bare && take(END) === null) return challenges;
     const parameters = new Map<string, string>();
     challenges.push({ scheme: scheme.toLowerCase(), parameters });
-    if (take(SPACE) === null) continue;
-    if (take(TOKEN68) !== null) continue;
+    if (bare || take(TOKEN68) !== null) continue;
     for (let next = parameter(); next !== null; next = parameter()) {
       // RFC 9110, 11.2: each name once; the first one counts.
       if (!parameters.has(next[0])) parameters.set(next[0], next[1]);

@@ -1,0 +1,211 @@
+import { Readable } from 'node:stream';
+import { expect, it } from 'vitest';
+import { parseReference } from '../../src/registry/reference.js';
+import { errorBody, type Reply, type Rule } from '../support/hostile-registry.js';
+import { blobOf, clientFor, hostile } from './kit.js';
+
+const BYTES = 'what the layer holds';
+const BLOB = blobOf(BYTES);
+const UPLOADS = '/v2/a/b/blobs/uploads/';
+const HEAD = `HEAD /v2/a/b/blobs/${BLOB.digest}`;
+const OTHER = `sha256:${'0'.repeat(64)}`;
+const repositoryAt = (host: string) => parseReference(`${host}/a/b`);
+const open = (): Readable => Readable.from([Buffer.from(BYTES)], { objectMode: false });
+
+const session = (location: string): Reply => ({ status: 202, headers: { location } });
+/** A registry that takes the blob; what is named first in the table goes before. */
+const taking = (...before: Rule[]): Rule[] => [
+  ...before,
+  { on: `POST ${UPLOADS}`, reply: session('s/1?_state=a%2Fb%20c') },
+  { on: `PUT ${UPLOADS}s/1`, reply: { status: 201, headers: { 'docker-content-digest': BLOB.digest } } },
+];
+const methods = (seen: { method: string }[]): string => seen.map(({ method }) => method).join(' ');
+
+it('an upload goes to the relative Location as it was given, with its length', async () => {
+  const server = await hostile(taking());
+  const sent: number[] = [];
+  const result = await clientFor().ensureBlob(repositoryAt(server.host), BLOB, open, {
+    onBytes: (bytes) => sent.push(bytes),
+  });
+  expect(result).toEqual({ how: 'uploaded' });
+  const put = server.seen.at(-1);
+  expect(put?.path).toBe(`${UPLOADS}s/1?_state=a%2Fb%20c&digest=${encodeURIComponent(BLOB.digest)}`);
+  expect(put?.headers).toMatchObject({ 'content-length': String(BYTES.length) });
+  expect(put?.headers['transfer-encoding']).toBeUndefined();
+  expect(put?.body.toString()).toBe(BYTES);
+  expect(sent.at(-1)).toBe(BYTES.length);
+});
+
+it('a blob that is there is not sent, and not asked for twice', async () => {
+  const server = await hostile([
+    { on: HEAD, reply: { status: 200, headers: { 'content-length': BYTES.length } } },
+  ]);
+  const client = clientFor();
+  const repository = repositoryAt(server.host);
+  const ensure = () => client.ensureBlob(repository, BLOB, open, {});
+  expect(await Promise.all([ensure(), ensure()])).toEqual([{ how: 'present' }, { how: 'present' }]);
+  await ensure();
+  expect(methods(server.seen)).toBe('HEAD');
+  client.forget(repository);
+  await ensure();
+  expect(methods(server.seen)).toBe('HEAD HEAD');
+});
+
+it('a blob of the same host is mounted by one request, with the right to both repositories', async () => {
+  const server = await hostile((self) => [
+    { on: 'GET /token', reply: { status: 200, body: '{"token":"t"}' } },
+    {
+      on: `POST ${UPLOADS}`,
+      reply: ({ headers }) =>
+        headers.authorization
+          ? { status: 201 }
+          : { status: 401, headers: { 'www-authenticate': `Bearer realm="http://${self}/token"` } },
+    },
+  ]);
+  const mountFrom = parseReference(`${server.host}/c/d`);
+  const result = await clientFor().ensureBlob(repositoryAt(server.host), BLOB, open, { mountFrom });
+  expect(result).toEqual({ how: 'mounted' });
+  expect(server.seen[1]?.path).toBe(
+    '/token?scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Ac%2Fd%3Apull',
+  );
+  expect(new URL(server.seen[2]?.path ?? '', 'http://x').searchParams.get('from')).toBe('c/d');
+});
+
+it('a mount that is answered with a session goes on with that session', async () => {
+  const server = await hostile(taking());
+  const mountFrom = parseReference(`${server.host}/c/d`);
+  const result = await clientFor().ensureBlob(repositoryAt(server.host), BLOB, open, { mountFrom });
+  expect(result).toEqual({ how: 'uploaded' });
+  expect(methods(server.seen)).toBe('POST HEAD PUT');
+});
+
+it('a mount that is refused is followed by an upload', async () => {
+  const server = await hostile(taking({ on: `POST ${UPLOADS}`, times: 1, reply: { status: 403 } }));
+  const mountFrom = parseReference(`${server.host}/c/d`);
+  expect(await clientFor().ensureBlob(repositoryAt(server.host), BLOB, open, { mountFrom })).toEqual({
+    how: 'uploaded',
+  });
+});
+
+it('after a doubt, the registry is asked before a mount', async () => {
+  const server = await hostile([
+    { on: HEAD, reply: { status: 200, headers: { 'content-length': BYTES.length } } },
+    { on: `POST ${UPLOADS}`, reply: { status: 201 } },
+  ]);
+  const client = clientFor();
+  const mountFrom = parseReference(`${server.host}/c/d`);
+  const ensure = () => client.ensureBlob(repositoryAt(server.host), BLOB, open, { mountFrom });
+  await ensure();
+  client.forget(repositoryAt(server.host));
+  await ensure();
+  expect(methods(server.seen)).toBe('POST HEAD');
+});
+
+it.each<[string, Reply]>([
+  ['login', { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }],
+  ['session', { status: 404, body: errorBody('BLOB_UPLOAD_UNKNOWN') }],
+])('a %s that ends during the upload is renewed, and a fresh stream is sent', async (_, reply) => {
+  const server = await hostile(taking({ on: `PUT ${UPLOADS}s/1`, times: 1, reply }));
+  let opened = 0;
+  const fresh = (): Readable => {
+    opened++;
+    return open();
+  };
+  const login = { forHost: async () => ({ kind: 'password', user: 'u', password: 'p' }) as const };
+  const client = clientFor({ credentials: login });
+  expect(await client.ensureBlob(repositoryAt(server.host), BLOB, fresh, {})).toEqual({ how: 'uploaded' });
+  expect([opened, methods(server.seen)]).toEqual([2, 'HEAD POST PUT POST PUT']);
+});
+
+it.each<[string, Rule[], string]>([
+  ['opens no session', [{ on: `POST ${UPLOADS}`, reply: { status: 202 } }], 'RegistryBadAnswer'],
+  ['forbids it', [{ on: `POST ${UPLOADS}`, reply: { status: 403 } }], 'RegistryDenied'],
+  [
+    'knows no such place',
+    [{ on: `POST ${UPLOADS}`, reply: { status: 404, body: errorBody('NAME_UNKNOWN') } }],
+    'ImageNotFound',
+  ],
+  [
+    'redirects it',
+    [{ on: `POST ${UPLOADS}`, reply: { status: 307, headers: { location: '/x' } } }],
+    'RegistryRejected',
+  ],
+  [
+    'stores something else',
+    [{ on: `PUT ${UPLOADS}s/1`, reply: { status: 201, headers: { 'docker-content-digest': OTHER } } }],
+    'TransferCorrupt',
+  ],
+  [
+    'found another digest',
+    [{ on: `PUT ${UPLOADS}s/1`, reply: { status: 400, body: errorBody('DIGEST_INVALID') } }],
+    'TransferCorrupt',
+  ],
+  ['breaks off', [{ on: `PUT ${UPLOADS}s/1`, reply: 'reset' }], 'RegistryUnavailable'],
+  ['never ends it', [{ on: `PUT ${UPLOADS}s/1`, reply: 'silence' }], 'RegistryUnavailable'],
+])('a registry that %s fails the upload', async (_, before, type) => {
+  const server = await hostile(taking(...before));
+  const client = clientFor({ timeouts: { commit: 500 } });
+  await expect(client.ensureBlob(repositoryAt(server.host), BLOB, open, {})).rejects.toMatchObject({
+    type,
+    message: expect.stringContaining(server.host),
+  });
+});
+
+it('what fails on our side comes out as it is', async () => {
+  const server = await hostile(taking());
+  const failing = (): Readable =>
+    new Readable({
+      read() {
+        this.destroy(new Error('the disk is gone'));
+      },
+    });
+  const client = clientFor();
+  const repository = repositoryAt(server.host);
+  await expect(client.ensureBlob(repository, BLOB, failing, {})).rejects.toThrow('the disk is gone');
+  const short = (): Readable => Readable.from([Buffer.from('what')], { objectMode: false });
+  await expect(client.ensureBlob(repository, BLOB, short, {})).rejects.toMatchObject({
+    type: 'TransferCorrupt',
+  });
+  expect(await client.ensureBlob(repository, BLOB, open, {})).toEqual({ how: 'uploaded' });
+});
+
+it('a stalled upload ends at the time limit', async () => {
+  const server = await hostile(taking());
+  const stalled = (): Readable => new Readable({ read() {} });
+  const client = clientFor({ timeouts: { idle: 200 } });
+  await expect(client.ensureBlob(repositoryAt(server.host), BLOB, stalled, {})).rejects.toMatchObject({
+    type: 'RegistryUnavailable',
+  });
+});
+
+it('a cancelled upload breaks off at once, and another caller takes over', async () => {
+  const server = await hostile(taking());
+  const client = clientFor();
+  const repository = repositoryAt(server.host);
+  const stop = new AbortController();
+  let source: Readable | undefined;
+  const stalled = (): Readable => {
+    let first = true;
+    source = new Readable({
+      read() {
+        if (first) this.push('what');
+        first = false;
+      },
+    });
+    return source;
+  };
+  const cancelled = client.ensureBlob(repository, BLOB, stalled, {
+    signal: stop.signal,
+    onBytes: () => setImmediate(() => stop.abort(new Error('stopped'))),
+  });
+  const joined = client.ensureBlob(repository, BLOB, open, {});
+  await expect(cancelled).rejects.toThrow('stopped');
+  expect(source?.destroyed).toBe(true);
+  expect(await joined).toEqual({ how: 'uploaded' });
+});
+
+it('a probe opens a session and abandons it, also where that is not supported', async () => {
+  const server = await hostile(taking());
+  await clientFor().probePush(repositoryAt(server.host));
+  expect(methods(server.seen)).toBe('POST DELETE');
+});
