@@ -59,7 +59,7 @@ export function tarOf(files: Readonly<Record<string, string | Buffer>>): Buffer 
     const bytes = Buffer.from(content);
     const header = Buffer.alloc(512);
     header.write(path, 0, 100);
-    header.write('0000644\0000000\0000000\0', 100);
+    header.write('0000644\x000000000\x000000000\x00', 100);
     header.write(`${bytes.length.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0`, 124);
     header.write(`${' '.repeat(8)}0`, 148);
     header.write('ustar\x0000', 257);
