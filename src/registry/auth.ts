@@ -19,6 +19,7 @@ const RENEW_AFTER = 0.75;
 /** Waits for shared work, but no longer than one's own signal allows. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
+  work.catch(() => {}); // nobody may be left to see it fail
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {

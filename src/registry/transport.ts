@@ -88,7 +88,7 @@ export class Transport {
     this.#userAgent = options.userAgent;
     const agent = { connections: CONNECTIONS, connect: { timeout: options.timeouts.connect } };
     this.#direct = new Agent(agent);
-    this.#outside = proxied() ? new EnvHttpProxyAgent(agent) : this.#direct;
+    this.#outside = proxied() ? proxyAgent(agent) : this.#direct;
   }
 
   /** Where a host's API starts: `https://host/v2/`. */
@@ -163,6 +163,18 @@ export class Transport {
 
 const proxied = (): boolean =>
   ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some((name) => process.env[name]);
+
+function proxyAgent(options: EnvHttpProxyAgent.Options): Dispatcher {
+  try {
+    return new EnvHttpProxyAgent(options);
+  } catch {
+    // No cause: a proxy's URL may hold a password.
+    throw new FactoryError(
+      'InvalidInput',
+      'HTTPS_PROXY or HTTP_PROXY is not a URL (http://host:port): correct it',
+    );
+  }
+}
 
 /**
  * A `Location`, which may be relative (RFC 9110, 10.2.2), as a URL without user information.

@@ -151,6 +151,27 @@ it.each<[string, Rule[], string]>([
   });
 });
 
+it('a large upload that is refused before it was read is sent again with the login', async () => {
+  const size = 64 * 1024 * 1024;
+  const zeros = Buffer.alloc(1024 * 1024);
+  const large = { ...blobOf(''), size };
+  const refusal: Reply = { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } };
+  const server = await hostile([
+    { on: `PUT ${UPLOADS}s/1`, times: 1, early: true, reply: refusal },
+    { on: `PUT ${UPLOADS}s/1`, reply: { status: 201 } },
+    { on: `POST ${UPLOADS}`, reply: session('s/1') },
+  ]);
+  const login = { forHost: async () => ({ kind: 'password', user: 'u', password: 'p' }) as const };
+  const stream = (): Readable =>
+    Readable.from(
+      Array.from({ length: 64 }, () => zeros),
+      { objectMode: false },
+    );
+  const client = clientFor({ credentials: login });
+  expect(await client.ensureBlob(repositoryAt(server.host), large, stream, {})).toEqual({ how: 'uploaded' });
+  expect(server.seen.at(-1)).toMatchObject({ headers: { authorization: expect.stringMatching(/^Basic /) } });
+});
+
 it('what fails on our side comes out as it is', async () => {
   const server = await hostile(taking());
   const failing = (): Readable =>
