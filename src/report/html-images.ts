@@ -30,7 +30,7 @@ export const badge = (word: string, tone: Tone): Markup => html`<span class="bad
 /** Enough of a digest to tell two apart; the whole one is in the table below and in the tooltip. */
 const short = (digest: string | null): Markup =>
   digest === null
-    ? html`<span class="idle">none</span>`
+    ? html`<small>none</small>`
     : html`<code title="${digest}">${digest.replace('sha256:', '').slice(0, 12)}</code>`;
 
 /** `3 h`, `12 d`. */
@@ -73,16 +73,16 @@ function decision({ verdict, platforms }: ReportImage): Markup {
 
 function imageRow(image: ReportImage): Markup {
   const { word, tone } = OUTCOMES[image.outcome.kind];
-  const took = image.steps.map(({ step, ms }) => `${step} ${seconds(ms)}`).join(', ');
+  const took = image.steps.reduce((sum, { ms }) => sum + ms, 0);
   const quiet = image.outcome.kind === 'unchanged' || image.outcome.kind === 'mirrored';
   return html`<tr>
 <th scope="row" class="wrap">${image.image}<small>${image.fields.map(({ infra, field }) => `${infra} ${field}`).join(', ')}</small></th>
 <td class="wrap">${badge(word, tone)} <small>${STATES[image.state]}${image.drift !== null && `, drift: ${image.drift}`}</small>${
     !quiet && html`<small>${image.outcome.note}</small>`
-  }${took !== '' && html`<small>${took}</small>`}</td>
+  }${took > 0 && html`<small>${seconds(took)}</small>`}</td>
 <td>${decision(image)}</td>
 ${findings(image)}
-<td class="keep">${image.platforms.map(({ platform }) => html`${platform}<br>`)}</td>
+<td class="keep">${image.platforms.map(({ platform, scan }) => html`<div>${platform}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}</td>
 <td class="keep">${short(image.sourceDigest)}</td>
 <td class="keep">${short(image.targetDigest)}</td>
 </tr>`;
@@ -93,10 +93,14 @@ export const imagesTable = (report: Report): Markup => html`<div class="scroll">
 <thead><tr><th scope="col">Image and fields</th><th scope="col">Outcome</th><th scope="col">Scan</th><th scope="col" class="number">Critical</th><th scope="col" class="number">High</th><th scope="col" class="number">Medium</th><th scope="col" class="number">Low</th><th scope="col">Platforms</th><th scope="col">Source digest</th><th scope="col">Target digest</th></tr></thead>
 <tbody>${report.images.map(imageRow)}</tbody></table></div>`;
 
+/** A line with the names, as wide as the table, then one line a digest: a long name never squeezes the digests. */
 function trailRows(image: ReportImage): Markup {
   const { verdict } = image;
-  return html`<tr><th scope="row" class="wrap">${image.target ?? image.image}<small>${image.source !== null && `from ${image.source}`}</small></th>
-<td class="keep">all</td><td><code>${image.sourceDigest ?? 'none'}</code></td><td><code>${image.targetDigest ?? 'none'}</code></td>
+  const took = image.steps.map(({ step, ms }) => `${step} ${seconds(ms)}`).join(', ');
+  return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
+    image.source !== null && `from ${image.source}`
+  }${took !== '' && `; ${took}`}</small></th></tr>
+<tr><td class="keep">all</td><td><code>${image.sourceDigest ?? 'none'}</code></td><td><code>${image.targetDigest ?? 'none'}</code></td>
 <td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}</td></tr>
 ${image.platforms.map(
   ({
@@ -104,12 +108,12 @@ ${image.platforms.map(
     sourceDigest,
     targetDigest,
     scan,
-  }) => html`<tr><td></td><td class="keep">${platform}</td><td><code>${sourceDigest ?? ''}</code></td><td><code>${targetDigest ?? ''}</code></td>
+  }) => html`<tr><td class="keep">${platform}</td><td><code>${sourceDigest ?? ''}</code></td><td><code>${targetDigest ?? ''}</code></td>
 <td>${scan !== null && html`${scan.status === 'not-scannable' ? (scan.reason ?? 'not scannable') : scan.status}, ${evidenceLink(scan.evidence.key, 'scanner output')}`}</td></tr>`,
 )}`;
 }
 
 /** The audit trail: every digest in full. */
 export const trailTable = (report: Report): Markup => html`<div class="scroll"><table>
-<thead><tr><th scope="col">Target</th><th scope="col">Platform</th><th scope="col">Source digest</th><th scope="col">Target digest</th><th scope="col">Verdict and evidence</th></tr></thead>
-<tbody>${report.images.map(trailRows)}</tbody></table></div>`;
+<thead><tr><th scope="col">Platform</th><th scope="col">Source digest</th><th scope="col">Target digest</th><th scope="col">Verdict and evidence</th></tr></thead>
+${report.images.map((image) => html`<tbody>${trailRows(image)}</tbody>`)}</table></div>`;

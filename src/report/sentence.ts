@@ -30,7 +30,7 @@ export function sentenceOf(report: Report): string {
   const warned = report.images.filter(
     (image) => image.verdict?.decision === 'warn' && image.outcome.kind !== 'blocked',
   ).length;
-  const warnings = warned === 0 ? '' : `, ${warned} with a warning`;
+  const warnings = warned === 0 ? '' : `; ${warned} ${warned === 1 ? 'has' : 'have'} a warning`;
   const body = state === '' ? '' : `${state}${warnings}.`;
   const refused = report.accounts.filter(({ kind }) => kind === 'refused' || kind === 'failed');
   const account =

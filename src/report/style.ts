@@ -21,7 +21,7 @@ dt { color:var(--dim); font-size:12px; } dd { margin:0; overflow-wrap:anywhere; 
 table { border-collapse:collapse; width:100%; }
 th { text-align:left; font-size:12px; color:var(--dim); font-weight:600; background:var(--soft); white-space:nowrap; }
 th,td { padding:7px 10px; vertical-align:top; border-bottom:1px solid var(--line); }
-tbody tr:last-child > * { border-bottom:0; }
+tbody:last-child tr:last-child > * { border-bottom:0; }
 tbody th { background:none; color:inherit; font-size:inherit; white-space:normal; }
 td.number,th.number { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap; }
 td.zero { color:var(--dim); }
