@@ -18,4 +18,6 @@ export interface Inspection {
   findings: Finding[];
   /** Why nothing, or not everything, is known; absent when all of it was looked up. */
   notScannable?: string;
+  /** The system, when its distribution no longer looks after it: what it has is incomplete. */
+  endOfLife?: string;
 }

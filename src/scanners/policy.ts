@@ -129,7 +129,11 @@ function passRule(judged: readonly Judged[], policy: Policy): string {
   const scope = policy.failOn === 'CRITICAL' ? 'CRITICAL' : `${policy.failOn} or worse`;
   const where = judged.length === 1 ? judged[0]?.scan.platform : `any of ${judged.length} platforms`;
   const suppressed = judged.reduce((sum, { verdict }) => sum + verdict.suppressed, 0);
-  return `no ${kindOf(policy)}${scope} on ${where}${suppressed > 0 ? ` (${suppressed} suppressed by exceptions)` : ''}`;
+  const exceptions = suppressed > 0 ? ` (${suppressed} suppressed by exceptions)` : '';
+  // A pass is worth less where nobody looks for vulnerabilities any more.
+  const old = new Set(judged.flatMap(({ scan }) => scan.endOfLife ?? []));
+  const support = old.size > 0 ? `; ${[...old].join(' and ')} no longer gets security updates` : '';
+  return `no ${kindOf(policy)}${scope} on ${where}${exceptions}${support}`;
 }
 
 /** Names the exceptions that would have helped, had they not run out. */

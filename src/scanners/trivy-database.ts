@@ -4,6 +4,7 @@ import { FactoryError, messageOf } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
 import type { Digest } from '../contract/brand.js';
 import type { DatabasePin } from '../contract/verdict.js';
+import { anonymous, type CredentialProvider } from '../registry/credentials.js';
 import { hexOf } from '../registry/digest.js';
 import { formatReference, parseReference } from '../registry/reference.js';
 import type { Registry } from '../registry/types.js';
@@ -23,6 +24,8 @@ export interface DatabaseOptions {
   /** Hosts that speak plain HTTP, or whose certificate is not checked. */
   insecureHosts: readonly string[];
   registry: Registry;
+  /** For repositories of databases that want a login; anonymous without. */
+  credentials?: CredentialProvider;
 }
 
 /** A database that is on this worker. */
@@ -161,7 +164,8 @@ export class TrivyDatabases {
       const { host } = repository;
       const reference = formatReference({ ...repository, tag: null, digest });
       const insecure = this.#options.insecureHosts.includes(host);
-      await this.#trivy.download(kind, reference, { cacheDir, insecure, context });
+      const login = await (this.#options.credentials ?? anonymous).forHost(host);
+      await this.#trivy.download(kind, reference, { cacheDir, insecure, login, context });
     });
   }
 

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { type RunResult, runProgram } from '../common/process.js';
 import type { StepContext } from '../common/step.js';
+import type { Credential } from '../registry/credentials.js';
 import { scrub } from '../registry/errors.js';
 import { codeOf } from '../store/writers.js';
 
@@ -20,7 +21,7 @@ const MAX_REPORT_BYTES = 256 << 20;
 /** In every call: nothing is read from where it runs, and nothing is told to anyone. */
 const ALWAYS = ['--config', '', '--skip-version-check', '--disable-telemetry'];
 
-/** What a download needs of the worker's environment to get out of its network and to log in. */
+/** What a download needs of the worker's environment to get out of its network. */
 const NETWORK = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
 
 const versionSchema = z.object({
@@ -65,34 +66,35 @@ export class TrivyProcess {
   /**
    * Downloads a database into a cache directory.
    *
-   * @param repository `host/path@digest`.
+   * @param reference `host/path@digest`.
    * @throws FactoryError `DatabaseUnavailable`, `ScannerMissing`
    */
   async download(
     kind: 'db' | 'java-db',
-    repository: string,
-    options: { cacheDir: string; insecure: boolean; context: StepContext },
+    reference: string,
+    options: { cacheDir: string; insecure: boolean; login: Credential | undefined; context: StepContext },
   ): Promise<void> {
     const what =
       kind === 'db'
-        ? ['--download-db-only', '--db-repository', repository]
-        : ['--download-java-db-only', '--java-db-repository', repository];
+        ? ['--download-db-only', '--db-repository', reference]
+        : ['--download-java-db-only', '--java-db-repository', reference];
     const flags = [
       '--cache-dir',
       options.cacheDir,
       '--no-progress',
       ...(options.insecure ? ['--insecure'] : []),
     ];
-    const { code, stderr } = await this.#inEmptyPlace((place) =>
-      this.#run(place, ['image', ...ALWAYS, '--ignorefile', '', ...what, ...flags], {
+    const { code, stderr } = await this.#inEmptyPlace(async (place) => {
+      if (options.login !== undefined) await writeLogin(place, reference, options.login);
+      return this.#run(place, ['image', ...ALWAYS, '--ignorefile', '', ...what, ...flags], {
         context: options.context,
         phase: 'database',
         timeoutMs: DOWNLOAD_MS,
         network: true,
-      }),
-    );
+      });
+    });
     if (code === 0) return;
-    const message = `Trivy could not download ${repository}: ${lastWords(stderr)}; check that the worker reaches it.`;
+    const message = `Trivy could not download ${reference}: ${lastWords(stderr)}; check that the worker reaches it.`;
     throw new FactoryError('DatabaseUnavailable', message);
   }
 
@@ -164,14 +166,31 @@ export class TrivyProcess {
 }
 
 function networkEnvironment(): Record<string, string> {
-  const env: Record<string, string> = {
-    DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'),
-  };
-  for (const name of NETWORK.flatMap((upper) => [upper, upper.toLowerCase()])) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return env;
+  const names = NETWORK.flatMap((upper) => [upper, upper.toLowerCase()]);
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/**
+ * Gives Trivy the login of one host, in the home that it gets: not the user's own file, whose credential helpers would
+ * be looked for, and not `TRIVY_PASSWORD`, which goes to every registry and breaks at a comma.
+ */
+async function writeLogin(place: string, reference: string, login: Credential): Promise<void> {
+  const host = reference.split('/', 1)[0] ?? '';
+  const key = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
+  const entry =
+    login.kind === 'password'
+      ? { auth: Buffer.from(`${login.user}:${login.password}`).toString('base64') }
+      : { identitytoken: login.token };
+  const directory = join(place, 'home', '.docker');
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [key]: entry } }), {
+    mode: 0o600,
+  });
 }
 
 /** The innermost cause in what Trivy wrote last, without what could be a secret. */

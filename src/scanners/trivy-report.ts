@@ -21,7 +21,7 @@ const report = z.object({
   CreatedAt: z.string(),
   Metadata: z.object({
     ImageID: z.string(),
-    OS: z.object({ Family: z.string(), Name: z.string() }).optional(),
+    OS: z.object({ Family: z.string(), Name: z.string(), EOSL: z.boolean().optional() }).optional(),
   }),
   Results: z
     .array(
@@ -41,6 +41,8 @@ export interface TrivyReport {
   createdAt: string;
   /** Absent when none was recognised. */
   os: OperatingSystem | undefined;
+  /** Whether the distribution no longer publishes security updates for it. */
+  endOfLife: boolean;
   osPackages: number;
   otherPackages: number;
   findings: Finding[];
@@ -101,6 +103,7 @@ export function parseReport(bytes: Buffer, config: Digest): TrivyReport {
     createdAt: new Date(CreatedAt).toISOString(),
     // Trivy says `none` where it found packages of a system that it does not know (measured with 0.76.0).
     os: OS === undefined || OS.Family === 'none' ? undefined : { family: OS.Family, version: OS.Name },
+    endOfLife: OS?.EOSL === true,
     osPackages: packages(true),
     otherPackages: packages(false),
     findings: findingsOf(raw),
@@ -116,8 +119,14 @@ export function parseReport(bytes: Buffer, config: Digest): TrivyReport {
  */
 export function inspect(seen: TrivyReport, platform: string, buckets: ReadonlySet<string>): Inspection {
   const notScannable = whyNotScannable(seen, platform, buckets);
-  return { findings: seen.findings, ...(notScannable === undefined ? {} : { notScannable }) };
+  return {
+    findings: seen.findings,
+    ...(notScannable === undefined ? {} : { notScannable }),
+    ...(seen.endOfLife && seen.os !== undefined ? { endOfLife: nameOf(seen.os) } : {}),
+  };
 }
+
+const nameOf = ({ family, version }: OperatingSystem): string => `${family} ${version}`.trim();
 
 function whyNotScannable(
   { os, osPackages, otherPackages }: TrivyReport,
@@ -131,7 +140,7 @@ function whyNotScannable(
       ? undefined
       : 'no operating system that Trivy knows and no package was recognised';
   }
-  const name = `${os.family} ${os.version}`.trim();
+  const name = nameOf(os);
   if (!hasAdvisories(os, buckets)) return `the vulnerability database has nothing about ${name}`;
   return osPackages > 0 ? undefined : `${name} was recognised, but no package of it`;
 }
