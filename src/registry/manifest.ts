@@ -128,8 +128,9 @@ export function parseManifest(bytes: Buffer, name: string): ImageManifest | Imag
   return { kind: 'manifest', mediaType, annotations: annotations ?? {}, config, layers: marked };
 }
 
+/** Docker reads a lone string as a list of one, and old images have it. */
 const strings = z
-  .array(z.string())
+  .union([z.array(z.string()), z.string().transform((one) => [one])])
   .nullish()
   .transform((list) => list ?? []);
 const names = z

@@ -1,22 +1,20 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
-import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
 import type { Descriptor } from '../registry/types.js';
 import type { ContentStore } from './content.js';
 import { Leases } from './leases.js';
+import { Room } from './room.js';
 import { SharedDownloads } from './shared-downloads.js';
 import { codeOf, diskFull, sweepAbandoned, writerName } from './writers.js';
 
 /** 20 GiB: a fleet of 40 two-platform images with room for two releases. */
 const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
-/** Other processes write too, so what is used is counted anew after this share of the limit. */
-const RECOUNT_SHARE = 0.05;
 
 /**
  * The {@link ContentStore} on a directory that several processes may share. When it would grow beyond `maxBytes`, the
@@ -24,14 +22,11 @@ const RECOUNT_SHARE = 0.05;
  */
 export class DirectoryContentStore implements ContentStore {
   private readonly downloads = new SharedDownloads();
-  private readonly oneSweep = pLimit(1);
-  private usedBytes = 0;
-  private writtenSinceCount = Number.POSITIVE_INFINITY;
 
   private constructor(
     readonly directory: string,
-    private readonly maxBytes: number,
     private readonly leases: Leases,
+    private readonly room: Room,
   ) {}
 
   /** Makes the layout if it is not there, and removes what dead writers left. @throws FactoryError `DiskFull` */
@@ -40,11 +35,9 @@ export class DirectoryContentStore implements ContentStore {
     try {
       await mkdir(join(root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 });
       await mkdir(join(root, 'ingest'), { recursive: true, mode: 0o700 });
-      const store = new DirectoryContentStore(
-        root,
-        options.maxBytes ?? DEFAULT_MAX_BYTES,
-        new Leases(join(root, 'leases')),
-      );
+      const leases = new Leases(join(root, 'leases'));
+      const room = new Room(join(root, 'blobs', 'sha256'), options.maxBytes ?? DEFAULT_MAX_BYTES, leases);
+      const store = new DirectoryContentStore(root, leases, room);
       await sweepAbandoned(join(root, 'ingest'));
       await store.writeOnce('oci-layout', '{"imageLayoutVersion":"1.0.0"}');
       await store.writeOnce('index.json', '{"schemaVersion":2,"manifests":[]}');
@@ -136,8 +129,9 @@ export class DirectoryContentStore implements ContentStore {
     let received = 0;
     const corrupt = (why: string, cause?: unknown): FactoryError =>
       new FactoryError('TransferCorrupt', `The download of ${digest} ${why}.`, { cause });
+    const settle = await this.room.reserve(size);
+    let written = false;
     try {
-      await this.makeRoom(size);
       const file = await open(temporary, 'wx', 0o600);
       try {
         for await (const chunk of source) {
@@ -154,46 +148,19 @@ export class DirectoryContentStore implements ContentStore {
         await file.close();
       }
       await rename(temporary, this.pathOf(digest));
-      this.usedBytes += size;
-      this.writtenSinceCount += size;
+      written = true;
     } catch (error) {
       await rm(temporary, { force: true });
       signal.throwIfAborted();
       if (error instanceof FactoryError) throw error;
       const full = diskFull(error, this.directory, 'CONTENT_DIR');
+      if (full !== undefined) await this.room.giveUp(size);
       if (full !== undefined) throw full;
       if (isFileError(error)) throw error;
       throw corrupt(`broke off after ${received} of ${size} bytes (${codeOf(error) ?? 'no code'})`, error);
+    } finally {
+      settle(written);
     }
-  }
-
-  private async makeRoom(bytes: number): Promise<void> {
-    await this.oneSweep(async () => {
-      const known = this.writtenSinceCount <= this.maxBytes * RECOUNT_SHARE;
-      if (known && this.usedBytes + bytes <= this.maxBytes) return;
-      const blobs = await this.blobs();
-      this.usedBytes = blobs.reduce((sum, { size }) => sum + size, 0);
-      this.writtenSinceCount = 0;
-      if (this.usedBytes + bytes <= this.maxBytes) return;
-      const leased = await this.leases.current();
-      for (const { digest, size } of blobs.toSorted((a, b) => a.usedMs - b.usedMs)) {
-        if (this.usedBytes + bytes <= this.maxBytes) break;
-        if (leased.has(digest)) continue;
-        await rm(this.pathOf(digest), { force: true });
-        this.usedBytes -= size;
-      }
-    });
-  }
-
-  private async blobs(): Promise<{ digest: Digest; size: number; usedMs: number }[]> {
-    const digests = (await readdir(join(this.directory, 'blobs', 'sha256'))).map((hex) => `sha256:${hex}`);
-    const statAtMost16 = pLimit(16);
-    const found = await statAtMost16.map(digests, async (text) => {
-      const digest = parseDigest(text);
-      const stats = await stat(this.pathOf(digest)).catch(absent);
-      return stats === undefined ? [] : [{ digest, size: stats.size, usedMs: stats.mtimeMs }];
-    });
-    return found.flat();
   }
 
   /** Writes one of the layout's own files unless it is there, whole or not at all. */

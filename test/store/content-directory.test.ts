@@ -212,11 +212,23 @@ describe('a store that is full', () => {
     expect(await held(store)).toEqual([false, true, true, true]);
   });
 
-  it('keeps what it has just been given, however large', async () => {
+  it('counts what is being written, so that many at once stay within the limit', async () => {
+    const store = await fresh({ maxBytes: 3000 });
+    const gate = new PassThrough();
+    const slow = store.ensure(descriptorOf(blobs[0] ?? BYTES), async () => gate, { signal });
+    for (const bytes of blobs.slice(1)) await store.write(bytes);
+    gate.end(blobs[0]);
+    await slow;
+    expect((await held(store)).filter(Boolean)).toHaveLength(3);
+  });
+
+  it('refuses what is larger than all it may hold, and gives up nothing for it', async () => {
     const store = await filled(3000);
-    const large = await store.write(Buffer.alloc(5000));
-    expect(await store.has(large)).toBe(true);
-    expect(await held(store)).toEqual([false, false, false, false]);
+    await expect(store.write(Buffer.alloc(5000))).rejects.toMatchObject({
+      type: 'DiskFull',
+      message: expect.stringContaining('CONTENT_MAX_GB'),
+    });
+    expect(await held(store)).toEqual([true, true, true, false]);
   });
 
   it('does not forget what was there before it was opened', async () => {
@@ -243,8 +255,8 @@ describe('processes that share a directory', () => {
       for (const name of Object.values(names)) await writeFile(join(directory, folder, name), 'part');
       await utimes(join(directory, folder, names.forgotten), 0, 0);
     }
-    const store = await DirectoryContentStore.open(directory, { maxBytes: 1 });
-    await store.write(BYTES); // a sweep, which looks at the leases
+    const store = await DirectoryContentStore.open(directory, { maxBytes: BYTES.length });
+    for (const text of ['0123456789', 'some bytes']) await store.write(Buffer.from(text)); // the second evicts
     for (const folder of ['ingest', 'leases'])
       expect(await readdir(join(directory, folder))).toEqual([names.alive, names.elsewhere].toSorted());
   });
