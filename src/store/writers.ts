@@ -16,7 +16,7 @@ export const writerName = (): string => `${HOST}.${process.pid}.${randomUUID()}`
 const STALE_MS = 2 * 60 * 60 * 1000;
 
 /** Whether the process that made the file is gone. Another host's is judged by age alone. */
-function isAbandoned(name: string, modifiedMs: number): boolean {
+export function isAbandoned(name: string, modifiedMs: number): boolean {
   if (Date.now() - modifiedMs > STALE_MS) return true;
   const [host, pid] = name.split('.');
   return host === HOST && !isRunning(Number(pid));
