@@ -24,7 +24,7 @@ export const discoverImages =
       const images = discover({
         configs,
         sources,
-        include: [...gatherScan.include, ...config.include],
+        includes: [gatherScan.include, config.include],
         exclude: [...gatherScan.exclude, ...config.exclude],
         extraImages: gatherScan.extraImages,
         sourceRegistries: config.sourceRegistries,

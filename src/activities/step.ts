@@ -2,8 +2,8 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import { FactoryError, messageOf } from '../common/errors.js';
 import type { StepContext, StepProgress } from '../common/step.js';
 
-/** The heartbeat timeout is 15 s: three beats may be lost on a busy machine before a step counts as dead. */
-const BEAT_MS = 4_000;
+/** A beat also brings a cancellation back; of the timeout of 15 s several may be lost on a busy machine. */
+const BEAT_MS = 2_000;
 /** How often progress is worth showing. */
 const PROGRESS_MS = 1_000;
 

@@ -19,8 +19,8 @@ export interface DiscoveryInput {
    * version that someone pinned is kept.
    */
   sources: readonly ('default' | 'customer')[];
-  /** Globs over field names and image repositories; empty means everything. */
-  include: readonly string[];
+  /** Lists of globs over field names and image repositories; each must match, an empty one matches everything. */
+  includes: readonly (readonly string[])[];
   exclude: readonly string[];
   /** Images that no field names; they go through the same filters, by repository. */
   extraImages: readonly string[];
@@ -37,7 +37,7 @@ export interface DiscoveryInput {
  * An override that points into our registry came from an earlier run: it is read as the source that it was made from.
  */
 export function discover(input: DiscoveryInput): DiscoveredImage[] {
-  const accepts = createImageFilter(input.include, input.exclude);
+  const accepts = createImageFilter(input.includes, input.exclude);
   const restore = ownImages(input);
   const bySource = new Map<string, DiscoveredImage>();
 

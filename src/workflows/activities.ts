@@ -1,4 +1,4 @@
-import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../contract/activities.js';
 
 /**
@@ -8,6 +8,15 @@ import type { Activities } from '../contract/activities.js';
 const HEARTBEAT = '15s';
 
 const RETRY = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' } as const;
+
+/**
+ * Steps that write or run programs have ended when their workflow ends: whoever runs under its id next is alone.
+ * A dead worker's step counts as ended after one heartbeat timeout.
+ */
+const BEATING = {
+  heartbeatTimeout: HEARTBEAT,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} as const;
 
 /** One profile for each kind of work. `scheduleToCloseTimeout` bounds all attempts together, waiting for a worker included. */
 const profile = (options: ActivityOptions) => proxyActivities<Activities>({ retry: RETRY, ...options });
@@ -19,31 +28,31 @@ export const harness = profile({ startToCloseTimeout: '30s', scheduleToCloseTime
 export const planning = profile({
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: '1h',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });
 
 export const scanning = profile({
   startToCloseTimeout: '15m',
   scheduleToCloseTimeout: '2h',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });
 
 export const building = profile({
   startToCloseTimeout: '45m',
   scheduleToCloseTimeout: '3h',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });
 
 export const pushing = profile({
   startToCloseTimeout: '30m',
   scheduleToCloseTimeout: '3h',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });
 
 export const verifying = profile({
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: '1h',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });
 
 export const reporting = profile({ startToCloseTimeout: '1m', scheduleToCloseTimeout: '1h' });
@@ -59,5 +68,5 @@ export const readingBack = profile({
 export const waiting = profile({
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: '15m',
-  heartbeatTimeout: HEARTBEAT,
+  ...BEATING,
 });

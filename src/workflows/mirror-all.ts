@@ -1,4 +1,4 @@
-import { isCancellation } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { MirrorTask } from '../contract/mirror.js';
 import { mirrorImageId } from '../contract/names.js';
 import type { ImageOutcome } from '../contract/outcome.js';
@@ -34,6 +34,8 @@ export async function mirrorAll(
   // Wait for all before a cancellation goes on: children that still clean up belong into the report.
   const settled = await Promise.allSettled(ends);
   for (const end of settled) if (end.status === 'rejected') throw end.reason;
+  // A child's cancellation is its image's outcome; that it was the run which was cancelled shows here.
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was cancelled');
 }
 
 async function mirrorOne(task: MirrorTask, workflowId: string): Promise<ImageOutcome> {

@@ -12,7 +12,7 @@ const find = (input: Partial<DiscoveryInput>) =>
   discover({
     configs: [],
     sources: ['default'],
-    include: [],
+    includes: [],
     exclude: [],
     extraImages: [],
     sourceRegistries: ['docker.io'],
@@ -100,7 +100,9 @@ describe('discovery', () => {
     ['without their host', ['x/*'], [], ['quay.io/x/y:1']],
     ['nothing', ['nothing'], [], []],
   ])('takes %s: include %j, exclude %j', (_what, include, exclude, expected) => {
-    expect(names({ configs: [sample], extraImages: ['quay.io/x/y:1'], include, exclude })).toEqual(expected);
+    expect(
+      names({ configs: [sample], extraImages: ['quay.io/x/y:1'], includes: [include], exclude }),
+    ).toEqual(expected);
   });
 
   it('drops only the excluded field of an image that another field names', () => {

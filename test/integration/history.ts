@@ -1,0 +1,43 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+
+/** Every payload anywhere in a history: inputs, results, heartbeats, failures, summaries. */
+export function payloadsOf(history: History): Payload[] {
+  const found: Payload[] = [];
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+    if ('data' in value && 'metadata' in value) found.push(value as Payload); // the shape of temporal.api.common.v1.Payload
+    for (const member of Object.values(value)) visit(member);
+  };
+  visit(history.events);
+  return found;
+}
+
+/** All that a history says, as text: decoded payloads and everything around them. */
+export function textOf(history: History): string {
+  const decoded = payloadsOf(history).map((payload) => {
+    try {
+      return JSON.stringify(defaultPayloadConverter.fromPayload(payload)) ?? '';
+    } catch {
+      return Buffer.from(payload.data ?? []).toString('utf8');
+    }
+  });
+  return [...decoded, JSON.stringify(history.events)].join('\n');
+}
+
+/** The attempt that each started activity was in, by activity type. */
+export function attempts(history: History): Map<string, number> {
+  const types = new Map<string, string>();
+  const highest = new Map<string, number>();
+  for (const event of history.events ?? []) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) types.set(String(event.eventId), scheduled.activityType?.name ?? '');
+    const started = event.activityTaskStartedEventAttributes;
+    const type = types.get(String(started?.scheduledEventId));
+    if (started && type !== undefined)
+      highest.set(type, Math.max(highest.get(type) ?? 0, started.attempt ?? 0));
+  }
+  return highest;
+}
