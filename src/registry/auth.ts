@@ -21,15 +21,17 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   if (signal === undefined) return work;
   work.catch(() => {}); // nobody may be left to see it fail
   signal.throwIfAborted();
-  let onAbort: (() => void) | undefined;
+  // A signal of our own: a caller's may be waited on by hundreds of blobs, and Node warns at eleven listeners.
+  const own = AbortSignal.any([signal]);
+  let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    own.addEventListener('abort', onAbort, { once: true });
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
+    own.removeEventListener('abort', onAbort);
   }
 }
 

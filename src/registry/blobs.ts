@@ -28,16 +28,17 @@ const callFor = (
 });
 
 /**
- * The size of a blob there, undefined on 404. `action` is the right that is asked for: a push needs one token, not two.
+ * Asks for a blob: its size, which some proxies take out of the answer to a HEAD, or undefined when it is not there.
+ * `action` is the right that is asked for: a push needs one token, not two.
  * @throws FactoryError
  */
-export async function headBlob(
+export async function findBlob(
   exchange: Exchange,
   repository: Repository,
   digest: Digest,
   action: Call['action'],
   signal: AbortSignal | undefined,
-): Promise<number | undefined> {
+): Promise<{ size: number | undefined } | undefined> {
   const call = callFor('HEAD', action, repository, digest, signal);
   const answer = await exchange.send(call);
   if (answer.status === 404) {
@@ -47,8 +48,22 @@ export async function headBlob(
   if (answer.status !== 200) throw await exchange.failure(answer, call);
   discard(answer);
   const size = Number(answer.header('content-length') ?? Number.NaN);
-  if (Number.isSafeInteger(size) && size >= 0) return size;
-  throw new FactoryError('RegistryBadAnswer', `${repository.host} does not say how large ${call.what} is`);
+  return { size: Number.isSafeInteger(size) && size >= 0 ? size : undefined };
+}
+
+/** The size of a blob there, undefined on 404. @throws FactoryError */
+export async function headBlob(
+  exchange: Exchange,
+  repository: Repository,
+  digest: Digest,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  const found = await findBlob(exchange, repository, digest, 'pull', signal);
+  if (found === undefined || found.size !== undefined) return found?.size;
+  throw new FactoryError(
+    'RegistryBadAnswer',
+    `${repository.host} does not say how large ${blobName(repository, digest)} is: look for a proxy in between`,
+  );
 }
 
 /** A stream of exactly `descriptor.size` bytes. @throws FactoryError `ImageNotFound`, `TransferCorrupt`, … */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Digest, Reference } from '../contract/brand.js';
 import { Authorizer, unlessAborted } from './auth.js';
-import { headBlob, openBlob } from './blobs.js';
+import { findBlob, headBlob, openBlob } from './blobs.js';
 import type { CredentialProvider } from './credentials.js';
 import { Exchange } from './exchange.js';
 import { Manifests } from './manifests.js';
@@ -62,7 +62,7 @@ export class RegistryClient implements Registry {
   }
 
   headBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<number | undefined> {
-    return headBlob(this.#exchange, repository, digest, 'pull', signal);
+    return headBlob(this.#exchange, repository, digest, signal);
   }
 
   blob(repository: Repository, descriptor: Descriptor, signal?: AbortSignal): Promise<Readable> {
@@ -124,8 +124,10 @@ export class RegistryClient implements Registry {
   ): Promise<UploadResult> {
     const { mountFrom, signal, onBytes } = options;
     const exchange = this.#exchange;
-    const isThere = async (): Promise<boolean> =>
-      (await headBlob(exchange, repository, descriptor.digest, 'push', signal)) === descriptor.size;
+    const isThere = async (): Promise<boolean> => {
+      const found = await findBlob(exchange, repository, descriptor.digest, 'push', signal);
+      return found !== undefined && (found.size ?? descriptor.size) === descriptor.size;
+    };
     const mountable =
       mountFrom !== undefined && mountFrom.host === repository.host && mountFrom.path !== repository.path;
     const doubted = this.#doubted.has(nameOf(repository));

@@ -21,10 +21,16 @@ class SizeGuard extends Transform {
     this.#passed += chunk.length;
     if (this.#passed > this.#size) {
       done(this.#corrupt('has more'));
-    } else {
-      this.#onBytes?.(this.#passed);
-      done(null, chunk);
+      return;
     }
+    try {
+      this.#onBytes?.(this.#passed);
+    } catch (error) {
+      // Thrown through a pipe it would end the process.
+      done(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    done(null, chunk);
   }
 
   override _flush(done: TransformCallback): void {

@@ -147,9 +147,9 @@ async function send(exchange: Exchange, task: Upload, session: URL): Promise<voi
   const stalled = new AbortController();
   const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
   const source = task.open();
-  let sourceError: { error: unknown } | undefined;
+  let ourError: { error: unknown } | undefined;
   source.once('error', (error) => {
-    sourceError ??= { error };
+    ourError ??= { error };
   });
   const body = guarded(source, {
     size: descriptor.size,
@@ -158,7 +158,12 @@ async function send(exchange: Exchange, task: Upload, session: URL): Promise<voi
       // All is sent: from here the registry works, and the transport's own limit counts.
       if (sent < descriptor.size) watch.refresh();
       else clearTimeout(watch);
-      task.onBytes?.(sent);
+      try {
+        task.onBytes?.(sent);
+      } catch (error) {
+        ourError ??= { error };
+        throw error;
+      }
     },
   });
   let bodyError: { error: unknown } | undefined;
@@ -190,7 +195,7 @@ async function send(exchange: Exchange, task: Upload, session: URL): Promise<voi
         'RegistryUnavailable',
         `${repository.host} took no byte of ${what} for ${idleMs / 1000} s: it is tried again`,
       );
-    if (sourceError !== undefined && !(error instanceof RegistryError)) throw sourceError.error;
+    if (ourError !== undefined && !(error instanceof RegistryError)) throw ourError.error;
     if (bodyError?.error instanceof FactoryError) throw bodyError.error;
     throw error;
   } finally {

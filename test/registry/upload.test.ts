@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { parseReference } from '../../src/registry/reference.js';
 import { errorBody, type Reply, type Rule } from '../support/hostile-registry.js';
 import { blobOf, clientFor, hostile } from './kit.js';
@@ -69,6 +69,22 @@ it('a blob of the same host is mounted by one request, with the right to both re
     '/token?scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Ac%2Fd%3Apull',
   );
   expect(new URL(server.seen[2]?.path ?? '', 'http://x').searchParams.get('from')).toBe('c/d');
+});
+
+it('a hundred callers of one blob wait for one upload, without a warning', async () => {
+  const warned = vi.fn();
+  process.on('warning', warned);
+  onTestFinished(() => void process.off('warning', warned));
+  const server = await hostile(taking());
+  const client = clientFor();
+  const { signal } = new AbortController();
+  const all = Array.from({ length: 100 }, () =>
+    client.ensureBlob(repositoryAt(server.host), BLOB, open, { signal }),
+  );
+  const results = (await Promise.all(all)).map(({ how }) => how);
+  expect(results.filter((how) => how === 'uploaded')).toHaveLength(1);
+  expect(methods(server.seen)).toBe('HEAD POST PUT');
+  expect(warned).not.toHaveBeenCalled();
 });
 
 it('a mount that is answered with a session goes on with that session', async () => {
@@ -199,6 +215,29 @@ it('a stalled upload ends at the time limit', async () => {
   });
 });
 
+it('a slow upload that moves is let go on for longer than the time limit', async () => {
+  const server = await hostile(taking());
+  const chunks = BYTES.match(/.{1,4}/gs) ?? [];
+  async function* slowly(): AsyncGenerator<Buffer> {
+    for (const chunk of chunks) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      yield Buffer.from(chunk);
+    }
+  }
+  const slow = (): Readable => Readable.from(slowly(), { objectMode: false });
+  const client = clientFor({ timeouts: { idle: 1000 } });
+  expect(await client.ensureBlob(repositoryAt(server.host), BLOB, slow, {})).toEqual({ how: 'uploaded' });
+});
+
+it('a fault in the caller’s own progress function fails the upload, not the process', async () => {
+  const server = await hostile(taking());
+  const onBytes = (): void => {
+    throw new Error('no heartbeat');
+  };
+  const failed = clientFor().ensureBlob(repositoryAt(server.host), BLOB, open, { onBytes });
+  await expect(failed).rejects.toThrow('no heartbeat');
+});
+
 it('a cancelled upload breaks off at once, and another caller takes over', async () => {
   const server = await hostile(taking());
   const client = clientFor();
@@ -221,6 +260,7 @@ it('a cancelled upload breaks off at once, and another caller takes over', async
   });
   const joined = client.ensureBlob(repository, BLOB, open, {});
   await expect(cancelled).rejects.toThrow('stopped');
+  await server.aborted;
   expect(source?.destroyed).toBe(true);
   expect(await joined).toEqual({ how: 'uploaded' });
 });
