@@ -38,6 +38,8 @@ export interface HostileRegistry {
   seen: Seen[];
   /** Bytes that {@link Reply.zeros} has put on the wire. */
   sentZeros(): number;
+  /** Settles when the first byte of a request's body has come. */
+  receiving: Promise<void>;
   /** Settles when a client breaks off a request whose body it had not finished. */
   aborted: Promise<void>;
   stop(): Promise<void>;
@@ -48,6 +50,10 @@ export async function startHostile(rules: (self: string) => Rule[]): Promise<Hos
   const seen: Seen[] = [];
   let zeros = 0;
   let table: (Rule & { left: number })[] = [];
+  let onReceiving: () => void = () => {};
+  const receiving = new Promise<void>((resolve) => {
+    onReceiving = resolve;
+  });
   let onAborted: () => void = () => {};
   const aborted = new Promise<void>((resolve) => {
     onAborted = resolve;
@@ -86,8 +92,12 @@ export async function startHostile(rules: (self: string) => Rule[]): Promise<Hos
     request.on('close', () => {
       if (!request.complete) onAborted();
     });
-    request.on('data', (chunk: Buffer) => parts.push(chunk));
-    if (!rule?.early && !request.complete) await Promise.race([once(request, 'end'), once(request, 'close')]);
+    request.on('data', (chunk: Buffer) => {
+      parts.push(chunk);
+      onReceiving();
+    });
+    if (!rule?.early && !request.complete)
+      await new Promise((resolve) => request.once('end', resolve).once('close', resolve));
     record.body = Buffer.concat(parts);
     const reply = rule?.reply ?? { status: 404 };
     if (reply === 'reset') request.socket.resetAndDestroy();
@@ -102,6 +112,7 @@ export async function startHostile(rules: (self: string) => Rule[]): Promise<Hos
     host,
     seen,
     sentZeros: () => zeros,
+    receiving,
     aborted,
     stop: async () => {
       const closed = once(server, 'close');
