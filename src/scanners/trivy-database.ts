@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { FactoryError, messageOf } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
 import type { Digest } from '../contract/brand.js';
@@ -52,7 +52,8 @@ export class TrivyDatabases {
   readonly #underWay = new Map<string, { done: Promise<void>; signal: AbortSignal }>();
 
   constructor(options: DatabaseOptions, trivy: TrivyProcess) {
-    this.#options = options;
+    // Trivy runs in a directory of its own.
+    this.#options = { ...options, cacheDir: resolve(options.cacheDir) };
     this.#trivy = trivy;
   }
 
@@ -117,17 +118,15 @@ export class TrivyDatabases {
       if (other === undefined) break;
       try {
         await untilAborted(other.done, context.signal);
-        break;
       } catch (error) {
         // Cancelling the one who downloads must not fail those who only wait: the next of them takes over.
         if (!other.signal.aborted || context.signal.aborted) throw error;
       }
     }
-    if (!(await exists(directory))) {
-      const done = this.#fetch(directory, { digest, javaDigest }, context);
-      this.#underWay.set(directory, { done, signal: context.signal });
-      await done.finally(() => this.#underWay.delete(directory));
-    }
+    // Nothing is awaited between the look above and this: of many who wait, one goes on.
+    const done = this.#fetch(directory, { digest, javaDigest }, context);
+    this.#underWay.set(directory, { done, signal: context.signal });
+    await done.finally(() => this.#underWay.delete(directory));
     const now = new Date();
     await utimes(directory, now, now).catch(() => undefined); // only a hint for what to keep
     return directory;
@@ -139,6 +138,7 @@ export class TrivyDatabases {
     pin: Pick<DatabasePin, 'digest' | 'javaDigest'>,
     context: StepContext,
   ): Promise<void> {
+    if (await exists(directory)) return;
     const pinned = join(this.#options.cacheDir, 'pinned');
     const temporary = join(pinned, `.${writerName()}`);
     await mkdir(temporary, { recursive: true });

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { type RunResult, runProgram } from '../common/process.js';
@@ -37,7 +37,13 @@ export interface TrivyVersion {
 
 /** Runs Trivy where nothing but its arguments can sway it: a clean environment, an empty home and directory. */
 export class TrivyProcess {
-  constructor(private readonly program: string) {}
+  private readonly program: string;
+
+  /** @param program a path, or a name on the PATH. */
+  constructor(program: string) {
+    // It runs in a directory of its own, where a relative path leads elsewhere.
+    this.program = program.includes('/') ? resolve(program) : program;
+  }
 
   /** @throws FactoryError `ScannerMissing`, `ScannerFailed` */
   async version(cacheDir: string, context: StepContext): Promise<TrivyVersion> {

@@ -1,16 +1,25 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { debian } from '../../src/demo/fleet/packages.js';
 import { publishVulnerabilityDb } from '../../src/demo/fleet/publish.js';
 import { RegistryClient } from '../../src/registry/client.js';
-import type { CredentialProvider } from '../../src/registry/credentials.js';
+import { anonymous, type CredentialProvider } from '../../src/registry/credentials.js';
 import type { TrivyOptions } from '../../src/scanners/trivy.js';
 import { startRegistry, TEST_LOGIN } from '../support/registry-server.js';
 import { imageOf, LOCAL, startWorld, stepContext, UPDATED_AT, type World } from './world.js';
 
 const hoursAgo = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
 const ALWAYS = 24 * 365 * 100;
+
+class CountingClient extends RegistryClient {
+  heads = 0;
+  override async head(...args: Parameters<RegistryClient['head']>) {
+    const found = await super.head(...args);
+    this.heads++;
+    return found;
+  }
+}
 
 describe('the vulnerability database', () => {
   let world: World;
@@ -55,14 +64,25 @@ describe('the vulnerability database', () => {
   });
 
   it('is downloaded once by those who want it at the same time; cancelling one fails no other', async () => {
-    const { scanner, pinned } = worker();
+    const directory = join(world.directory, 'gate');
+    await mkdir(directory);
+    // The first download hangs until it is killed, and every one leaves a line.
+    const program = join(directory, 'trivy-gated');
+    const script = `case "$*" in *--download-db-only*) echo x >> '${directory}/downloads'; mkdir '${directory}/first' 2>/dev/null && sleep 1000;; esac`;
+    await writeFile(program, `#!/bin/sh\n${script}\nexec trivy "$@"\n`, { mode: 0o755 });
+    const registry = new CountingClient({ credentials: anonymous, insecureHosts: [] });
+    const { scanner, pinned } = worker({ program, registry });
     const cancel = new AbortController();
     const first = scanner.pinDatabase(48, stepContext(cancel.signal)).catch(() => 'cancelled');
+    await expect.poll(() => readFile(join(directory, 'downloads'), 'utf8').catch(() => '')).toBe('x\n');
     const others = [1, 2, 3].map(() => scanner.pinDatabase(48, stepContext()));
+    await expect.poll(() => registry.heads).toBe(8); // two databases each: all of them wait for the first
     cancel.abort();
     expect(await first).toBe('cancelled');
     expect(new Set((await Promise.all(others)).map(({ digest }) => digest)).size).toBe(1);
+    expect(await readFile(join(directory, 'downloads'), 'utf8')).toBe('x\nx\n');
     expect(await pinned()).toHaveLength(1);
+    await registry.close();
   });
 
   it('is kept for the last three runs only', async () => {
@@ -89,6 +109,11 @@ describe('the vulnerability database', () => {
       { database: pin },
     );
     expect((await mixed.scan(task, stepContext())).decision).toBe('block');
+  });
+
+  it('may lie in a directory that is named relative to where the worker runs', async () => {
+    const local = world.scanner({ cacheDir: relative(process.cwd(), world.cacheDir) });
+    expect(await local.pinDatabase(ALWAYS, stepContext())).toEqual(LOCAL);
   });
 
   it('of this worker must be the one that the run is pinned to', async () => {

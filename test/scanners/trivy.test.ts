@@ -130,6 +130,14 @@ describe('a scan', () => {
     expect(await readLastVerdict(world.evidence, task.sourceDigest)).toBeUndefined();
   });
 
+  it('that ends with an error has failed, even if there is a report', async () => {
+    const fake = await program('trivy-half', 'trivy "$@" || exit; [ "$1" = version ] || exit 1');
+    const task = await world.task(vulnerable('half'));
+    await expect(world.scanner({ program: fake }).scan(task, stepContext())).rejects.toMatchObject({
+      type: 'ScannerFailed',
+    });
+  });
+
   it('without Trivy says that it is missing', async () => {
     const scanner = world.scanner({ program: 'no-such-trivy' });
     await expect(scanner.pinDatabase(48, stepContext())).rejects.toMatchObject({ type: 'ScannerMissing' });
