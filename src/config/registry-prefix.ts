@@ -25,7 +25,7 @@ export function normaliseHost(text: string): string | undefined {
  * @returns the prefix, or a fault that does not echo the text (it may carry a password).
  */
 export function readRegistryPrefix(text: string): { prefix: string } | { fault: string } {
-  if (text.includes('://')) return { fault: 'write host[:port][/prefix], without https://' };
+  if (text.includes('://')) return { fault: 'must be host[:port][/prefix], without https://' };
   const trimmed = text.replace(/\/$/, '');
   if (trimmed.length > MAX_PREFIX) return { fault: `is longer than ${MAX_PREFIX} characters` };
   const slash = trimmed.indexOf('/');

@@ -24,7 +24,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   if (word.length > 60) return '';
   const near = candidates
     .map((candidate) => ({ candidate, edits: distance(plain(word), plain(candidate)) }))
-    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(candidate.length / 4)))
+    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(candidate.length / 3)))
     .sort((a, b) => a.edits - b.edits)[0];
   return near === undefined ? '' : ` (did you mean ${near.candidate}?)`;
 }

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createAllowLists } from '../../src/config/allow-lists.js';
+import { loadEnvironment } from '../../src/config/environment.js';
+import { resolveSecret, Secret } from '../../src/config/secret.js';
+import { temporaryDirectory } from '../support/directory.js';
+
+const CANARY = 'c4n4ry-p4ssw0rd';
+
+describe('the worker’s environment', () => {
+  it('has a default for everything', () => {
+    const environment = loadEnvironment({ HOME: '/home/me' });
+    expect(environment).toMatchObject({
+      registryCredentials: null,
+      sourceRegistries: ['docker.io'],
+      contentDir: '/home/me/.cache/harness-ci-image-factory/content',
+      dockerConfigDir: '/home/me/.docker',
+      reportDir: join(process.cwd(), 'reports'),
+      taskQueue: 'image-factory',
+      trivy: { program: 'trivy', environment: {} },
+    });
+  });
+
+  it('puts the content below XDG_CACHE_HOME when that is set', () => {
+    expect(loadEnvironment({ XDG_CACHE_HOME: '/cache' }).contentDir).toBe(
+      '/cache/harness-ci-image-factory/content',
+    );
+  });
+
+  it('hands Trivy the six names and no other', () => {
+    const { trivy } = loadEnvironment({
+      TRIVY_CACHE_DIR: '/db',
+      TRIVY_SKIP_DB_UPDATE: 'true',
+      TRIVY_SEVERITY: 'LOW',
+      TRIVY_PASSWORD: CANARY,
+    });
+    expect(trivy.environment).toEqual({ TRIVY_CACHE_DIR: '/db', TRIVY_SKIP_DB_UPDATE: 'true' });
+  });
+
+  it('names every fault in one error, and shows no value', () => {
+    const load = () =>
+      loadEnvironment({
+        CONTENT_MAX_GB: CANARY,
+        SOURCE_REGISTRY: `docker.io,https://u:${CANARY}@r.example.com`,
+        INSECURE_REGISTRIES: 'a b',
+        REGISTRY_PASSWORD: CANARY,
+        ALLOWED_SECRETS: CANARY,
+      });
+    expect(load).toThrow(/CONTENT_MAX_GB/);
+    expect(load).toThrow(/SOURCE_REGISTRY entry 2/);
+    expect(load).toThrow(/INSECURE_REGISTRIES entry 1/);
+    expect(load).toThrow(/ALLOWED_SECRETS entry 1/);
+    expect(load).toThrow(/REGISTRY_USER and REGISTRY_PASSWORD must be set together/);
+    expect(load).not.toThrow(new RegExp(CANARY));
+  });
+
+  it('shows no secret however it is printed', () => {
+    const environment = loadEnvironment({
+      REGISTRY_USER: 'robot',
+      REGISTRY_PASSWORD: CANARY,
+      HARNESS_API_KEY: CANARY,
+    });
+    expect(environment.registryCredentials?.password.reveal()).toBe(CANARY);
+    for (const text of [
+      inspect(environment, { depth: 9, showHidden: true }),
+      JSON.stringify(environment),
+      `${environment.harnessApiKey}`,
+    ])
+      expect(text).not.toContain(CANARY);
+  });
+});
+
+describe('a secret by reference', () => {
+  const source = (allowedSecrets: string[], env: Record<string, string> = {}) => ({
+    allowedSecrets,
+    variable: (name: string) => (env[name] === undefined ? undefined : new Secret(env[name])),
+  });
+
+  it('comes from a file without its last line break', async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, 'key');
+    await writeFile(path, `${CANARY}\n`);
+    const secret = await resolveSecret(`file:${path}`, source([`file:${directory}/*`]));
+    expect(secret.reveal()).toBe(CANARY);
+  });
+
+  it('is refused when the worker does not list it, before anything is read', async () => {
+    await expect(resolveSecret('env:AWS_SECRET', source(['env:HARNESS_API_KEY']))).rejects.toMatchObject({
+      type: 'NotAllowed',
+    });
+    for (const path of ['/run/secrets/../../etc/passwd', '/run/secrets/a/b', '/run/secretsx'])
+      await expect(resolveSecret(`file:${path}`, source(['file:/run/secrets/*']))).rejects.toThrow();
+  });
+
+  it('does not let the registry’s password go to Harness as a key', () => {
+    const lists = createAllowLists(loadEnvironment({ REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY }));
+    expect(lists.secret('env:REGISTRY_PASSWORD')).toBe(false);
+  });
+
+  it('is never echoed when it turns out to be the key itself', async () => {
+    await expect(resolveSecret(CANARY, source(['*']))).rejects.toThrow(/^(?!.*c4n4ry)/);
+  });
+
+  it('is neither a pipe, nor a folder, nor larger than 64 KiB, nor of two lines', async () => {
+    const directory = await temporaryDirectory();
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    await writeFile(join(directory, 'large'), 'x'.repeat(64 * 1024 + 1));
+    await writeFile(join(directory, 'lines'), `${CANARY}\nX-Other: 1\n`);
+    await symlink('/proc', join(directory, 'folder'));
+    for (const name of ['pipe', 'large', 'lines', 'folder', 'absent'])
+      await expect(
+        resolveSecret(`file:${directory}/${name}`, source([`file:${directory}/*`])),
+        name,
+      ).rejects.toMatchObject({ type: 'InvalidInput', message: expect.not.stringContaining(CANARY) });
+  });
+});
