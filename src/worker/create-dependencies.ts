@@ -53,6 +53,7 @@ export async function createDependencies(
     engine: new RegistryEngine(fetcher, content),
     scanner: new TrivyScanner({
       ...trivySettings(environment.trivy),
+      credentials: docker,
       insecureHosts,
       evidence,
       content,

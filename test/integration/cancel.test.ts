@@ -2,6 +2,7 @@ import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { WORKFLOW } from '../../src/contract/names.js';
 import { few, openFactory } from './factory.js';
+import { record } from './history.js';
 import { holdUploads } from './slow-registry.js';
 
 describe('cancelling a run', () => {
@@ -15,6 +16,7 @@ describe('cancelling a run', () => {
     const error = await handle.result().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(WorkflowFailedError);
     expect((error as WorkflowFailedError).cause).toBeInstanceOf(CancelledFailure); // checked the line above
+    await record('image-factory.cancelled', handle);
     const { firstExecutionRunId: runId } = handle;
     const report = await factory.evidence.get(`runs/${runId}/report.json`);
     expect(JSON.parse(String(report)).run.end.kind).toBe('cancelled');

@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { inject } from 'vitest';
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
@@ -40,4 +45,22 @@ export function attempts(history: History): Map<string, number> {
       highest.set(type, Math.max(highest.get(type) ?? 0, started.attempt ?? 0));
   }
   return highest;
+}
+
+/**
+ * Keeps a history for the replay tests when `RECORD_HISTORIES` is set: `RECORD_HISTORIES=1 npm test`. What names the
+ * machine that it was made on is taken out.
+ */
+export async function record(name: string, { workflowId }: WorkflowHandle): Promise<void> {
+  if (!process.env.RECORD_HISTORIES) return;
+  // The Temporal CLI's form is what people export, and the SDK replays it.
+  const args = ['workflow', 'show', '--output', 'json', '--address', inject('temporalAddress')];
+  const { stdout } = await promisify(execFile)('temporal', [...args, '--workflow-id', workflowId], {
+    maxBuffer: 1 << 26,
+  });
+  const text = stdout
+    .replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"')
+    .replaceAll(/"stackTrace": "(?:[^"\\]|\\.)*"/g, '"stackTrace": ""')
+    .replaceAll(hostname(), 'host');
+  await writeFile(new URL(`../histories/${name}.json`, import.meta.url), text);
 }

@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { workflowEnd } from '../../src/cli/exit.js';
-import { WORKFLOW } from '../../src/contract/names.js';
+import { mirrorImageId, updateHarnessId, WORKFLOW } from '../../src/contract/names.js';
 import type { RunResult } from '../../src/contract/outcome.js';
 import type { PlanResult } from '../../src/contract/plan.js';
 import { reportSchema } from '../../src/report/schema.js';
 import { crane } from '../mirror/side.js';
-import { few, openFactory } from './factory.js';
-import { payloadsOf } from './history.js';
+import { ref } from '../support/images.js';
+import { ACCOUNT, few, openFactory } from './factory.js';
+import { payloadsOf, record } from './history.js';
 
 /** The end of a run that is Failed because of its images. */
 async function failedResult(handle: { result(): Promise<unknown> }): Promise<RunResult> {
@@ -66,6 +67,16 @@ describe('a run', () => {
     const sizes = payloadsOf(await handle.fetchHistory()).map((payload) => payload.data?.length ?? 0);
     expect(Math.max(...sizes)).toBeLessThan(64 * 1024);
 
+    await record('image-factory.partial-failure', handle);
+    const child = (name: string) =>
+      factory.temporal.client.workflow.getHandle(mirrorImageId(ref(`${target.host}/ci/${name}`)));
+    await record('mirror-image.mirrored', child('harness/ci-addon:1.16.92'));
+    await record('mirror-image.blocked', child('plugins/kaniko:1.10.6'));
+    await record(
+      'update-harness.updated',
+      factory.temporal.client.workflow.getHandle(updateHarnessId(ACCOUNT, 'K8')),
+    );
+
     const before = { ...harness.state.overrides.K8 };
     const requests = harness.requests.length;
     const again = await failedResult(await factory.start(WORKFLOW.imageFactory));
@@ -75,13 +86,16 @@ describe('a run', () => {
 
     const restore = await factory.start(WORKFLOW.restoreHarness, { runId: result.runId, infra: ['K8'] });
     await restore.result();
+    await record('restore-harness.restored', restore);
     expect(harness.state.overrides.K8).toEqual({ gitCloneTag: 'harness/drone-git:1.5.4-rootless' });
     expect(input.modifyDefault).toBe(true);
   }, 180_000);
 
   it('that only plans changes nothing anywhere and works with a read-only key', async () => {
     const factory = await openFactory({ images: few });
-    const plan: PlanResult = await (await factory.start(WORKFLOW.planImages)).result();
+    const planning = await factory.start(WORKFLOW.planImages);
+    const plan: PlanResult = await planning.result();
+    await record('plan-images.planned', planning);
     expect(plan.counts).toMatchObject({ create: 2 });
     const dry: PlanResult = await (
       await factory.start(WORKFLOW.imageFactory, { ...factory.input, dryRun: true })
@@ -99,7 +113,9 @@ describe('a run', () => {
     expect(unscanned.counts.mirrored).toBe(2);
     const html = await readFile(unscanned.report?.html ?? '', 'utf8');
     expect(html).toMatch(/unscanned/i);
-    const later: RunResult = await (await factory.start(WORKFLOW.imageFactory)).result();
+    const scanning = await factory.start(WORKFLOW.imageFactory);
+    const later: RunResult = await scanning.result();
+    await record('image-factory.success', scanning);
     expect(later.counts).toMatchObject({ rescanned: 2, mirrored: 0 });
   });
 

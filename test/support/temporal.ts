@@ -58,7 +58,7 @@ export async function openTemporal(): Promise<TemporalFixture> {
 let quiet = false;
 
 /** Failures that tests provoke are no news; the SDK's runtime can be set once per process. */
-function quietRuntime(): void {
+export function quietRuntime(): void {
   if (quiet) return;
   quiet = true;
   Runtime.install({ logger: new DefaultLogger('ERROR') });
