@@ -37,12 +37,13 @@ async function demo(keep: boolean, signal: AbortSignal, terminal: Terminal): Pro
   const screen = toolScreen(process.stdout);
   const tools = await ensureTools(WORLD_TOOLS, { report: screen.report, signal }).finally(() => screen.end());
   terminal.line(terminal.paint('bold', 'world'));
-  const reportDir = resolve('reports', `demo-${new Date().toISOString().replace(/[:.]/g, '-')}`);
+  const time = new Date().toISOString().replace(/[:.]/g, '-');
+  const reportDir = resolve(process.env.REPORT_DIR || 'reports', `demo-${time}`);
   const world = await startWorld({ tools, reportDir, signal });
   try {
     describeWorld(world, terminal);
-    await story(world, signal, terminal);
-    if (keep) await stay(world, signal, terminal);
+    const { runId } = await story(world, signal, terminal);
+    if (keep) await stay(world, tools.temporal.path, runId, signal, terminal);
   } finally {
     await world.stop();
   }
@@ -56,7 +57,7 @@ function describeWorld(world: World, terminal: Terminal): void {
 }
 
 /** One run, shown as it happens, and whether it ended as the fleet was made to end. */
-async function story(world: World, signal: AbortSignal, terminal: Terminal): Promise<void> {
+async function story(world: World, signal: AbortSignal, terminal: Terminal): Promise<RunResult> {
   const connection = await Connection.connect({ address: world.temporal.address });
   try {
     const client = new Client({ connection, namespace: world.temporal.namespace });
@@ -70,8 +71,10 @@ async function story(world: World, signal: AbortSignal, terminal: Terminal): Pro
     ended.catch(() => undefined); // looked at below
     await follow(client, handle, terminal, Promise.race([ended, rejection(signal)]));
     signal.throwIfAborted();
-    printResult(await resultOf(ended), false, terminal);
-    await judge(world, handle, terminal);
+    const result = await resultOf(ended);
+    printResult(result, false, terminal);
+    await judge(world, handle, result.runId, terminal);
+    return result;
   } finally {
     await connection.close();
   }
@@ -89,11 +92,12 @@ async function resultOf(ended: Promise<unknown>): Promise<RunResult> {
   }
 }
 
-async function judge(world: World, handle: WorkflowHandle, terminal: Terminal): Promise<void> {
+async function judge(world: World, handle: WorkflowHandle, runId: string, terminal: Terminal): Promise<void> {
   const { surprises } = await import('../demo/verdicts.js');
   const { finished } = await handle.query<RunProgress>(PROGRESS_QUERY);
   const odd = surprises(world.fleet, finished);
-  terminal.line(`Web UI: ${world.temporal.ui}/namespaces/default/workflows/${DEFAULT_WORKFLOW_ID}`);
+  const { ui, namespace } = world.temporal;
+  terminal.line(`Web UI: ${ui}/namespaces/${namespace}/workflows/${handle.workflowId}/${runId}/history`);
   terminal.line();
   if (odd.length > 0)
     throw new CliExit(EXIT.imagesFailed, `the demo did not end as it should: ${odd.join('; ')}`);
@@ -105,20 +109,41 @@ async function judge(world: World, handle: WorkflowHandle, terminal: Terminal): 
   );
 }
 
-async function stay(world: World, signal: AbortSignal, terminal: Terminal): Promise<void> {
-  const input = JSON.stringify(world.input);
-  terminal.line();
-  terminal.line('Everything keeps running until Ctrl-C. In another terminal:');
-  terminal.line(`  export TEMPORAL_ADDRESS=${world.temporal.address}`);
-  terminal.line(`  npm run -s image-factory -- run --input '${input}'      # again: nothing changes`);
-  terminal.line(`  npm run -s image-factory -- plan --input '${input}'`);
-  terminal.line('  npm run -s image-factory -- status');
-  terminal.line(
-    `  temporal workflow start --type imageFactory --task-queue image-factory --workflow-id by-hand --input '${input}'`,
-  );
-  terminal.line(`  crane manifest ${world.target}/ci/harness/ci-addon:1.16.92`);
+/** What to try, ready to be pasted into another terminal in this directory. */
+async function stay(
+  world: World,
+  temporal: string,
+  runId: string,
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<void> {
+  const factory = import.meta.url.endsWith('.ts') ? 'npm run -s image-factory --' : 'node dist/client.js';
+  for (const line of [
+    '',
+    'Everything keeps running until Ctrl-C. In another terminal, in this directory:',
+    '',
+    `export TEMPORAL_ADDRESS=${world.temporal.address}`,
+    `export INPUT='${JSON.stringify(world.input)}'`,
+    '',
+    '# again: nothing changes, what is blocked stays blocked',
+    `${factory} run --input "$INPUT"`,
+    '# what a run would do; where the last one is; undo what it set in the account',
+    `${factory} plan --input "$INPUT"`,
+    `${factory} status`,
+    `${factory} restore ${runId}`,
+    '# the same without our command line',
+    `${quoted(temporal)} workflow execute --type ${WORKFLOW.imageFactory} --task-queue ${DEFAULT_TASK_QUEUE} --workflow-id by-hand --input "$INPUT"`,
+    '# your registry',
+    `curl -s http://${world.target}/v2/_catalog`,
+  ])
+    terminal.line(line);
   if (!signal.aborted) await once(signal, 'abort');
+  terminal.line('stopping');
 }
+
+/** A path as a word of a shell. */
+const quoted = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 
 const rejection = (signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) =>

@@ -1,8 +1,8 @@
 import { ApplicationFailure, CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { FactoryError, messageOf } from '../common/errors.js';
 
-/** Exit codes of the CLI; scripts depend on them (design, fixed names). */
-export const EXIT = { done: 0, imagesFailed: 1, badInput: 2, unreachable: 3 } as const;
+/** Exit codes of the CLI; scripts depend on them (design, fixed names). 130 is what shells have for Ctrl-C. */
+export const EXIT = { done: 0, imagesFailed: 1, badInput: 2, unreachable: 3, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Ends a command with a code, after it has said all that it had to say. */

@@ -2,21 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
-import type { ImageProgress, RunProgress } from '../contract/progress.js';
-import { type Colour, duration, type Terminal } from './terminal.js';
+import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
+import { type Colour, duration, type Terminal, wrap } from './terminal.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
 const POLL_MS = 700;
 
-const COLOUR: Record<OutcomeKind, Colour> = {
-  mirrored: 'green',
-  rescanned: 'green',
-  unchanged: 'dim',
-  skipped: 'yellow',
-  cancelled: 'yellow',
-  blocked: 'red',
-  failed: 'red',
-  unresolved: 'red',
+const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
+  mirrored: { mark: '✓', colour: 'green' },
+  rescanned: { mark: '✓', colour: 'green' },
+  unchanged: { mark: '=', colour: 'dim' },
+  skipped: { mark: '-', colour: 'yellow' },
+  cancelled: { mark: '-', colour: 'yellow' },
+  blocked: { mark: '✗', colour: 'red' },
+  failed: { mark: '✗', colour: 'red' },
+  unresolved: { mark: '✗', colour: 'red' },
 };
 
 /** Prints a line for each image and step as it happens, until `ended` settles. */
@@ -56,38 +56,67 @@ async function look(client: Client, handle: WorkflowHandle, printer: ProgressPri
   );
 }
 
+/** Most image names are shorter; a longer one widens the column from there on. */
+const NAME_COLUMN = 32;
+const WORD_COLUMN = 12;
+/** Less room than this for a note makes no column. */
+const NOTE_MIN = 28;
+
+interface Line {
+  mark: string;
+  colour: Colour;
+  image: string;
+  word: string;
+  note: string;
+}
+
 /** Turns looks at a run into lines, each said once. */
 export class ProgressPrinter {
   readonly #terminal: Terminal;
   readonly #steps = new Map<string, number>();
   readonly #ended = new Set<string>();
-  #phase = '';
+  #nameColumn = NAME_COLUMN;
+  #phase = -1;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
   }
 
+  /** @param images progress of those in work */
   show(run: RunProgress, images: readonly ImageProgress[]): void {
-    if (run.phase !== this.#phase) {
-      this.#phase = run.phase;
-      this.#terminal.line(
-        this.#terminal.paint('bold', `${run.phase}${run.images > 0 ? ` (${run.images} images)` : ''}`),
-      );
-    }
+    // Between two looks the last images may have ended and the next phase begun: they belong above its heading.
+    if (run.finished.length > 0 || images.length > 0) this.#enter('mirror', run.images);
     for (const { image, steps } of images) this.#printSteps(image, steps);
     for (const { image, kind, note, steps } of run.finished) {
       if (this.#ended.has(image)) continue;
       this.#ended.add(image);
       this.#printSteps(image, steps);
-      this.#terminal.line(`  ${image}  ${this.#terminal.paint(COLOUR[kind], kind)}: ${note}`);
+      this.#print({ ...LOOK[kind], image, word: kind, note });
     }
+    if (run.phase !== 'done') this.#enter(run.phase, run.images);
+  }
+
+  #enter(phase: Phase, images: number): void {
+    const at = PHASES.indexOf(phase);
+    if (at <= this.#phase) return;
+    this.#phase = at;
+    const heading = phase === 'mirror' ? `${phase} (${images} images)` : phase;
+    this.#terminal.line(this.#terminal.paint('bold', heading));
   }
 
   #printSteps(image: string, steps: readonly StepRecord[]): void {
     const printed = this.#steps.get(image) ?? 0;
-    for (const { step, ms } of steps.slice(printed)) {
-      this.#terminal.line(this.#terminal.paint('dim', `  ${image}  ${step} ${duration(ms)}`));
-    }
+    for (const { step, ms } of steps.slice(printed))
+      this.#print({ mark: ' ', colour: 'dim', image, word: step, note: duration(ms) });
     this.#steps.set(image, Math.max(printed, steps.length));
+  }
+
+  /** A note that is longer than the room beside the name goes on below, under its own column. */
+  #print({ mark, colour, image, word, note }: Line): void {
+    this.#nameColumn = Math.max(this.#nameColumn, image.length);
+    const start = `${mark} ${image.padEnd(this.#nameColumn)}  ${word.padEnd(WORD_COLUMN)}`;
+    const [first = '', ...rest] = wrap(note, Math.max(NOTE_MIN, this.#terminal.columns - start.length));
+    this.#terminal.line(`${this.#terminal.paint(colour, start)}${first}`);
+    for (const more of rest) this.#terminal.line(' '.repeat(start.length) + more);
   }
 }

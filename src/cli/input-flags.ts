@@ -1,19 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { FactoryError } from '../common/errors.js';
+import { splitList } from '../config/environment-schema.js';
+import { INPUT_ALIASES } from '../contract/input.js';
 import { INFRAS } from '../contract/run.js';
 
-const list = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
+/** What is no number stays as it is, so that it is refused with all other faults, and not echoed. */
+const count = (text: string): number | string => (/^\d{1,9}$/.test(text) ? Number(text) : text);
 
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number is wanted');
-  return value;
-};
-
-/** The run's input as flags: one for each field of `runInputSchema`, in kebab case. */
+/** The run's input as flags: one for each field of `runInputSchema`, in kebab case. They read; the schema judges. */
 export function addInputFlags(command: Command): Command {
   return command
     .option('--registry <host/prefix>', 'target registry; images go to <registry>/<source repository>:<tag>')
@@ -24,30 +18,34 @@ export function addInputFlags(command: Command): Command {
     .option('--harness-api-key-secret <name>', 'where the worker finds the API key: env:NAME or file:/path')
     .option('--gather-scan-template <name>', 'template for gathering and scanning')
     .option('--build-push-template <name>', 'template for building and pushing')
-    .option('--infra <list>', `any of ${INFRAS.join(',')}`, list)
-    .option('--include <globs>', 'only these fields or image repositories (comma-separated)', list)
-    .option('--exclude <globs>', 'not these', list)
-    .option('--platforms <list>', 'e.g. linux/amd64,linux/arm64; all that the source has by default', list)
-    .addOption(
-      new Option('--value-style <style>', "how a field's value is written").choices([
-        'qualified',
-        'relative',
-      ]),
+    .option('--infra <list>', `any of ${INFRAS.join(',')}`, splitList)
+    .option('--include <globs>', 'only these fields or image repositories (comma-separated)', splitList)
+    .option('--exclude <globs>', 'not these', splitList)
+    .option(
+      '--platforms <list>',
+      'e.g. linux/amd64,linux/arm64; all that the source has by default',
+      splitList,
     )
+    .option('--value-style <style>', "how a field's value is written: qualified or relative")
     .option('--no-scan', 'do not scan; the report says so')
-    .addOption(new Option('--input <json>', 'the whole input as one JSON object; flags win over it'));
+    .option('--input <json>', 'the whole input as one JSON object; flags win over it');
 }
 
 /** Names that are the command's own and no part of the run's input. */
-const OWN = new Set(['input', 'json', 'workflowId', 'detach', 'watch']);
+const OWN = new Set(['input', 'json', 'workflowId', 'detach']);
 
-/** The input that the flags describe; only what was given is in it, so that the worker's environment fills the rest. */
+/**
+ * The input that the flags describe; only what was given is in it, so that the worker's environment fills the rest.
+ *
+ * @throws FactoryError `InvalidInput` when `--input` is no JSON object
+ */
 export function inputFromFlags(command: Command): Record<string, unknown> {
   const flags = command.opts<Record<string, unknown>>();
   const input = parseInput(flags.input);
   for (const [name, value] of Object.entries(flags)) {
     // `--no-scan` makes commander set `scan: true` by default; silence is no input.
     if (OWN.has(name) || command.getOptionValueSource(name) === 'default') continue;
+    for (const [alias, field] of Object.entries(INPUT_ALIASES)) if (field === name) delete input[alias];
     input[name] = value;
   }
   return input;
@@ -61,5 +59,5 @@ function parseInput(text: unknown): Record<string, unknown> {
   } catch {
     // The text itself is not quoted: it may hold what should not be on a screen.
   }
-  throw new InvalidArgumentError('--input takes one JSON object');
+  throw new FactoryError('InvalidInput', '--input takes one JSON object');
 }

@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { WORKFLOW } from '../contract/names.js';
 import type { PlanResult } from '../contract/plan.js';
 import { withTemporal } from './connection.js';
-import { CliExit, EXIT, workflowEnd } from './exit.js';
+import { CliExit, workflowEnd } from './exit.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
-import { printPlan } from './plan-table.js';
+import { printResult } from './run.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal } from './terminal.js';
 import { missingWorkerHint } from './workers.js';
@@ -39,8 +39,6 @@ export function addPlanCommand(program: Command): void {
         throw new CliExit(code, `${type}: ${message}`);
       }
     });
-    if (json) terminal.json(plan);
-    else printPlan(plan, terminal);
-    if (plan.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
+    printResult(plan, json === true, terminal);
   });
 }

@@ -7,6 +7,7 @@ import { type TemporalClient, withTemporal } from './connection.js';
 import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { follow } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
+import { untilInterrupted } from './interrupt.js';
 import { printPlan } from './plan-table.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal, type Terminal } from './terminal.js';
@@ -61,36 +62,33 @@ async function attend(
   terminal: Terminal,
 ): Promise<void> {
   const ended: Promise<RunResult | PlanResult> = handle.result();
-  ended.catch(() => undefined); // looked at below
-  if (!json) await follow(temporal.client, handle, terminal, ended);
+  const waiting = untilInterrupted(handle, ended);
+  waiting.catch(() => undefined); // looked at below
+  if (!json) await follow(temporal.client, handle, terminal, waiting);
   try {
-    printResult(await ended, json, terminal);
+    printResult(await waiting, json, terminal);
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const end = workflowEnd(error);
     // A workflow of ours gives its result as the first detail of its failure.
     if (end.details !== undefined) printResult(end.details as RunResult, json, terminal);
-    throw new CliExit(end.code, json && end.details !== undefined ? '' : `${end.type}: ${end.message}`);
+    throw new CliExit(end.code, `${end.type}: ${end.message}`);
   }
 }
 
-/** A run’s or plan’s result for people, or as JSON. */
+/** A run’s or plan’s result for people, or as JSON. @throws CliExit 1 for a plan with images that can't be resolved. */
 export function printResult(result: RunResult | PlanResult, json: boolean, terminal: Terminal): void {
-  if (json) {
-    terminal.json(result);
-    return;
-  }
-  if (result.kind === 'plan') {
-    printPlan(result, terminal);
-    if (result.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
-    return;
-  }
+  if (json) terminal.json(result);
+  else if (result.kind === 'plan') printPlan(result, terminal);
+  else printRun(result, terminal);
+  if (result.kind === 'plan' && result.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
+}
+
+function printRun(result: RunResult, terminal: Terminal): void {
   const counts = Object.entries(result.counts).filter(([, count]) => count > 0);
   terminal.line();
   terminal.line(counts.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no images');
   for (const { infra, kind, reason } of result.accounts)
     terminal.line(`account, ${infra}: ${kind}: ${reason}`);
-  if (result.report) {
-    terminal.line(`report: ${result.report.html}`);
-  }
+  if (result.report) terminal.line(`report: ${result.report.html}`);
 }

@@ -1,26 +1,38 @@
+import type { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 
 const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 export type Colour = keyof typeof COLOURS;
 
-/** Where a command writes: people read `out` and `err`, programs read `json`. */
+/** Where a command writes: people read lines and errors, programs read JSON; only errors are on standard error. */
 export interface Terminal {
   line(text?: string): void;
   error(text: string): void;
   json(value: unknown): void;
+  /** How wide a line may be; infinite where no person looks at it. */
+  readonly columns: number;
   paint(colour: Colour, text: string): string;
 }
 
 /** Standard output and error; colour only on a terminal that wants it (https://no-color.org). */
-export function processTerminal(): Terminal {
-  const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+export function processTerminal(
+  stdout: Output = process.stdout,
+  stderr: Output = process.stderr,
+  env: NodeJS.ProcessEnv = process.env,
+): Terminal {
+  const coloured = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   return {
-    line: (text = '') => process.stdout.write(`${text}\n`),
-    error: (text) => process.stderr.write(`${text}\n`),
-    json: (value) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    line: (text = '') => stdout.write(`${text}\n`),
+    error: (text) => stderr.write(`${text}\n`),
+    json: (value) => stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    get columns() {
+      return (stdout.isTTY && stdout.columns) || Number.POSITIVE_INFINITY;
+    },
     paint: (colour, text) => (coloured ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text),
   };
 }
+
+type Output = Pick<WriteStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
 const width = (text: string): number => stripVTControlCharacters(text).length;
 
@@ -37,9 +49,22 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** Breaks a text between words, so that each line has at most `room` characters; a longer word has one of its own. */
+export function wrap(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= room)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** `840 ms`, `3.2 s`, `2 m 10 s`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000); // first rounded, then split: never `1 m 60 s`
+  return `${Math.floor(seconds / 60)} m ${seconds % 60} s`;
 }

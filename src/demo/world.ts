@@ -59,11 +59,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   try {
     const directory = await mkdtemp(join(tmpdir(), 'image-factory-demo-'));
     stops.push(() => rm(directory, { recursive: true, force: true }));
-    const [temporal, source, target] = await Promise.all([
+    const starting = [
       started(startTemporal({ program: tools.temporal.path, ...cancel })),
       started(startRegistry({ program: tools.registry.path, ...cancel })),
       started(startRegistry({ program: tools.registry.path, ...cancel })),
-    ]);
+    ] as const;
+    // When one does not start, `stop` must know of the others: each would keep this process alive.
+    await Promise.allSettled(starting);
+    const [temporal, source, target] = await Promise.all(starting);
     const harness = await started(startHarnessSimulator(account(fleet, target.address)));
     const databases = await publish(fleet, source.address, signal);
     const templates = await writeTemplate(directory);
@@ -82,6 +85,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
           TRIVY_DB_REPOSITORY: databases.dbRepository,
           TRIVY_JAVA_DB_REPOSITORY: databases.javaDbRepository,
         },
+        removeAfter: directory, // also when nobody is left to call `stop`
         ...(options.log === undefined ? {} : { log: options.log }),
         ...cancel,
       }),

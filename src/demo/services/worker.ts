@@ -6,6 +6,8 @@ import { supervise } from './supervised.js';
 export interface WorkerOptions {
   /** The worker's settings, added to where programs and the home are. */
   env: Record<string, string>;
+  /** A directory to remove once the worker has ended, however it ended. */
+  removeAfter?: string;
   log?: (line: string) => void;
   signal?: AbortSignal;
 }
@@ -23,13 +25,14 @@ const READY_WITHIN_MS = 90_000;
  *
  * @throws FactoryError `ServiceFailed`, with what it printed.
  */
-export async function startWorker({ env, log, signal }: WorkerOptions): Promise<WorkerService> {
+export async function startWorker({ env, removeAfter, log, signal }: WorkerOptions): Promise<WorkerService> {
   let ready = (): void => {};
   const polls = new Promise<'ready'>((resolve) => {
     ready = () => resolve('ready');
   });
   const worker = supervise(process.execPath, workerCommand(), {
     env: serviceEnvironment(env),
+    ...(removeAfter === undefined ? {} : { removeAfter }),
     log: (line) => {
       if (line.includes('worker is ready')) ready();
       log?.(line);
