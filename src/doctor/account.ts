@@ -1,0 +1,61 @@
+import { INPUT_DEFAULTS } from '../config/input-fields.js';
+import { resolveHarnessTarget } from '../config/resolve.js';
+import { resolveSecret } from '../config/secret.js';
+import type { DiscoveredImage } from '../contract/run.js';
+import { HarnessClient } from '../harness/client.js';
+import { discover, type InfraConfig } from '../harness/discovery.js';
+import type { Situation } from './situation.js';
+
+/** Below a check's limit, so that the message names the host. */
+const ANSWER_MS = 12_000;
+
+/** What Harness says about the account; `client` is null when the template has it asked nothing. */
+export interface AccountReading {
+  client: HarnessClient | null;
+  configs: InfraConfig[];
+}
+
+/** Reads what a run would read. @throws FactoryError as the run would meet it */
+export async function readAccount(situation: Situation, signal: AbortSignal): Promise<AccountReading> {
+  const { environment, allowLists, input, template } = situation;
+  const sources = template?.sources ?? ['default'];
+  if (sources.length === 0) return { client: null, configs: [] };
+  const { harnessUrl, harnessApiKeySecret } = input;
+  const harness = await resolveHarnessTarget({ harnessUrl, harnessApiKeySecret }, environment);
+  allowLists.assertHarness(harness);
+  const client = new HarnessClient({
+    ...harness,
+    timeoutMs: ANSWER_MS,
+    apiKey: async () => (await resolveSecret(harness.apiKeySecret, environment)).reveal(),
+  });
+  const configs = await Promise.all(
+    [...new Set(input.infra ?? INPUT_DEFAULTS.infra)].map(async (infra) => ({
+      infra,
+      default: await client.defaultConfig(infra, signal),
+      customer: sources.includes('customer')
+        ? await client.customerConfig(infra, { overridesOnly: true }, signal)
+        : {},
+    })),
+  );
+  return { client, configs };
+}
+
+/** Stands for a registry that nobody named: RFC 2606 keeps `.invalid` from ever being one. */
+const NO_REGISTRY = 'none.invalid';
+
+/** The first image that a run would mirror; its target counts only if there is a registry. */
+export function firstImage(
+  { configs }: Pick<AccountReading, 'configs'>,
+  { input, template, registry, environment }: Situation,
+): DiscoveredImage | undefined {
+  const images = discover({
+    configs,
+    sources: template?.sources ?? ['default'],
+    includes: [template?.include ?? [], input.include ?? []],
+    exclude: [...(template?.exclude ?? []), ...(input.exclude ?? [])],
+    extraImages: template?.extraImages ?? [],
+    sourceRegistries: environment.sourceRegistries,
+    registry: registry ?? NO_REGISTRY,
+  });
+  return images.find(({ problem }) => problem === undefined);
+}

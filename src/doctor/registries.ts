@@ -1,0 +1,89 @@
+import type { DiscoveredImage } from '../contract/run.js';
+import { locate } from '../harness/image-location.js';
+import { RegistryClient } from '../registry/client.js';
+import {
+  type CredentialProvider,
+  dockerConfigCredentials,
+  dockerConfigPath,
+  targetCredentials,
+} from '../registry/credentials.js';
+import { parseReference, splitReference } from '../registry/reference.js';
+import { type Finding, fail, failure, notChecked, ok, warn } from './finding.js';
+import type { Situation } from './situation.js';
+
+/** What every CI build pulls: stands in where the account's images are not known. */
+const USUAL = 'harness/ci-addon';
+
+export const dockerLogins = ({ environment }: Situation): CredentialProvider =>
+  dockerConfigCredentials(dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }));
+
+/** Runs with a client that has the worker's settings, and closes it. */
+export async function withRegistry<T>(
+  { environment }: Situation,
+  credentials: CredentialProvider,
+  use: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
+  const client = new RegistryClient({ credentials, insecureHosts: environment.insecureRegistries });
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Whether one source registry shows us an image that a run would copy. */
+export async function checkSource(
+  prefix: string,
+  image: DiscoveredImage | undefined,
+  situation: Situation,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { environment, registry } = situation;
+  if (image === undefined) return notChecked('no image is known to ask for');
+  const [source] = locate(image.name, [prefix], registry ?? 'none.invalid').candidates;
+  if (source === undefined) return notChecked(`${image.name} has no place there`);
+  const { host } = splitReference(source);
+  const logins = dockerLogins(situation);
+  try {
+    const how =
+      (await logins.forHost(host)) === undefined ? 'anonymous' : 'login from the Docker configuration';
+    const found = await withRegistry(situation, logins, (client) => client.head(source, signal));
+    if (found !== undefined) return ok(`${host} shows ${source} (${how})`);
+    const absent = `${host} answers, but has no ${source} (${how})`;
+    const mend = 'check SOURCE_REGISTRY: host and prefix of where Harness’s images are';
+    // The next registry of the list is asked for what this one lacks.
+    return environment.sourceRegistries.length > 1 ? warn(absent, mend) : fail(absent, mend);
+  } catch (error) {
+    return failure(error, 'check SOURCE_REGISTRY and the network from here to it');
+  }
+}
+
+/** Whether we may push, by opening a real upload where the first image would go, and abandoning it. */
+export async function checkPush(
+  image: DiscoveredImage | undefined,
+  situation: Situation,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { environment, registry, allowLists } = situation;
+  if (registry === null) return notChecked('there is no registry that may be pushed to');
+  try {
+    const target = image?.target ?? `${registry}/${USUAL}`;
+    allowLists.assertTarget(target);
+    const { host, path } = parseReference(target);
+    const login = environment.registryCredentials;
+    const docker = dockerLogins(situation);
+    const how =
+      login !== null
+        ? 'REGISTRY_USER'
+        : (await docker.forHost(host)) === undefined
+          ? 'anonymous'
+          : 'login from the Docker configuration';
+    const plain = login === null ? undefined : { user: login.user, password: login.password.reveal() };
+    await withRegistry(situation, targetCredentials(host, plain, docker), (client) =>
+      client.probePush({ host, path }, signal),
+    );
+    return ok(`${host} lets us push to ${path} (${how}; the upload was abandoned)`);
+  } catch (error) {
+    return failure(error, 'check REGISTRY and the network from here to it');
+  }
+}
