@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addDemoCommand } from './demo.js';
+import { addDoctorCommand } from './doctor.js';
 import { EXIT, type ExitCode, explain } from './exit.js';
 import { addPlanCommand } from './plan.js';
 import { addRestoreCommand } from './restore.js';
@@ -19,6 +20,7 @@ export function createProgram(): Command {
     addStatusCommand,
     addRestoreCommand,
     addWorkerCommand,
+    addDoctorCommand,
     addDemoCommand,
   ])
     add(program);
