@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
@@ -7,6 +7,8 @@ import { type Colour, duration, type Terminal, wrap } from './terminal.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
 const POLL_MS = 700;
+/** How long the last look at an ended run may take; its result is printed in any case. */
+const LAST_LOOK_MS = 10_000;
 
 const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
   mirrored: { mark: '✓', colour: 'green' },
@@ -28,16 +30,20 @@ export async function follow(
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
   const stop = new AbortController();
-  const settled = ended.then(
-    () => stop.abort(),
-    () => stop.abort(),
-  );
+  const settled = ended
+    .then(
+      () => true,
+      (error: unknown) => error instanceof WorkflowFailedError,
+    )
+    .finally(() => stop.abort());
   while (!stop.signal.aborted) {
-    await look(client, handle, printer).catch(() => undefined); // no worker answers queries just now: look again
+    // Without a worker a query is tried for half a minute; nobody waits for it when the run is over or Ctrl-C comes.
+    await client.withAbortSignal(stop.signal, () => look(client, handle, printer)).catch(() => undefined); // no worker answers just now: look again
     await sleep(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   }
-  await settled;
-  await look(client, handle, printer).catch(() => undefined); // what ended since the last look
+  if (!(await settled)) return;
+  const soon = Date.now() + LAST_LOOK_MS;
+  await client.withDeadline(soon, () => look(client, handle, printer)).catch(() => undefined); // what ended since
 }
 
 async function look(client: Client, handle: WorkflowHandle, printer: ProgressPrinter): Promise<void> {

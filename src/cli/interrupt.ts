@@ -1,23 +1,23 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { CliExit, EXIT } from './exit.js';
 
 /**
- * Waits for something that a workflow does; Ctrl-C ends the wait and not the workflow, and says so. A second Ctrl-C ends
- * the process as usual.
+ * Waits for a workflow's result. Ctrl-C ends the wait and not the workflow, and says so; a second Ctrl-C ends the
+ * process as usual.
  *
  * @throws CliExit 130, as shells have it, on SIGINT
+ * @throws WorkflowFailedError as the workflow did
  */
-export async function untilInterrupted<T>(
-  { workflowId }: Pick<WorkflowHandle, 'workflowId'>,
-  waiting: Promise<T>,
-): Promise<T> {
-  let onSignal = (): void => {};
-  const interrupted = new Promise<never>((_resolve, reject) => {
-    onSignal = () => reject(new CliExit(EXIT.interrupted, goesOn(workflowId)));
-  });
+export async function resultUnlessInterrupted<T>(client: Client, handle: WorkflowHandle): Promise<T> {
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort(new CliExit(EXIT.interrupted, goesOn(handle.workflowId)));
   process.once('SIGINT', onSignal);
   try {
-    return await Promise.race([waiting, interrupted]);
+    // The wait is a long poll: only abandoned, it would keep this process for another 20 s (measured).
+    return await client.withAbortSignal(stop.signal, () => handle.result());
+  } catch (error) {
+    stop.signal.throwIfAborted();
+    throw error;
   } finally {
     process.off('SIGINT', onSignal);
   }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { looksLikeKey } from '../config/looks-like-key.js';
 import { addDemoCommand } from './demo.js';
 import { addDoctorCommand } from './doctor.js';
 import { EXIT, type ExitCode, explain } from './exit.js';
@@ -8,11 +9,15 @@ import { addRunCommand } from './run.js';
 import { addStatusCommand } from './status.js';
 import { addWorkerCommand } from './worker.js';
 
-/** The whole command line. */
-export function createProgram(): Command {
+/** The whole command line. @param argv for its error messages, which quote it, but no key in it. */
+export function createProgram(argv: readonly string[] = []): Command {
+  const keys = argv.filter(looksLikeKey);
   const program = new Command('image-factory')
     .description('Your own verified, scanned and labelled copies of the images that Harness CI runs.')
     .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(keys.reduce((rest, key) => rest.replaceAll(key, '(a key)'), text)),
+    })
     .showHelpAfterError('(add --help for more)');
   for (const add of [
     addRunCommand,
@@ -29,8 +34,7 @@ export function createProgram(): Command {
 
 /** Runs one command to its end. @returns the exit code; what there is to say is on the screen. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
-  const program = createProgram();
-  for (const command of program.commands) command.exitOverride();
+  const program = createProgram(argv);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return EXIT.done;

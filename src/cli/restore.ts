@@ -8,7 +8,7 @@ import type { AccountOutcome } from '../contract/outcome.js';
 import { INFRAS, type Infra } from '../contract/run.js';
 import { withTemporal } from './connection.js';
 import { CliExit, workflowEnd } from './exit.js';
-import { untilInterrupted } from './interrupt.js';
+import { resultUnlessInterrupted } from './interrupt.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal } from './terminal.js';
 import { missingWorkerHint } from './workers.js';
@@ -54,7 +54,7 @@ export function addRestoreCommand(program: Command): void {
           const hint = await missingWorkerHint(temporal);
           if (hint) terminal.error(hint);
           try {
-            const outcomes = (await untilInterrupted(handle, handle.result())) as AccountOutcome[]; // the result of our own workflow type
+            const outcomes = await resultUnlessInterrupted<AccountOutcome[]>(temporal.client, handle);
             if (json) return terminal.json(outcomes);
             for (const { infra, kind, reason } of outcomes) terminal.line(`${infra}: ${kind}: ${reason}`);
           } catch (error) {

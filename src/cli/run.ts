@@ -7,7 +7,7 @@ import { type TemporalClient, withTemporal } from './connection.js';
 import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { follow } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
-import { untilInterrupted } from './interrupt.js';
+import { resultUnlessInterrupted } from './interrupt.js';
 import { printPlan } from './plan-table.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal, type Terminal } from './terminal.js';
@@ -61,12 +61,11 @@ async function attend(
   json: boolean,
   terminal: Terminal,
 ): Promise<void> {
-  const ended: Promise<RunResult | PlanResult> = handle.result();
-  const waiting = untilInterrupted(handle, ended);
-  waiting.catch(() => undefined); // looked at below
-  if (!json) await follow(temporal.client, handle, terminal, waiting);
+  const ended = resultUnlessInterrupted<RunResult | PlanResult>(temporal.client, handle);
+  ended.catch(() => undefined); // looked at below
+  if (!json) await follow(temporal.client, handle, terminal, ended);
   try {
-    printResult(await waiting, json, terminal);
+    printResult(await ended, json, terminal);
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const end = workflowEnd(error);

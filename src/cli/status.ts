@@ -5,6 +5,10 @@ import type { RunProgress } from '../contract/progress.js';
 import { withTemporal } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
 import { processTerminal, table } from './terminal.js';
+import { countWorkers } from './workers.js';
+
+/** Left alone, the SDK tries for half a minute. */
+const ANSWER_WITHIN_MS = 10_000;
 
 /** `image-factory status`: one look at a run, going or ended. */
 export function addStatusCommand(program: Command): void {
@@ -15,7 +19,8 @@ export function addStatusCommand(program: Command): void {
     .option('--json', 'print it as JSON')
     .action(async ({ workflowId, json }: { workflowId: string; json?: boolean }) => {
       const terminal = processTerminal();
-      await withTemporal(async ({ client }) => {
+      await withTemporal(async (temporal) => {
+        const { client } = temporal;
         const handle = client.workflow.getHandle(workflowId);
         const { status, startTime, closeTime, runId } = await handle.describe().catch((error: unknown) => {
           if (!(error instanceof WorkflowNotFoundError)) throw error;
@@ -25,7 +30,12 @@ export function addStatusCommand(program: Command): void {
           );
         });
         // A worker answers the query, also for runs that ended; without one the description is all there is.
-        const progress = await handle.query<RunProgress>(PROGRESS_QUERY).catch(() => null);
+        const progress =
+          (await countWorkers(temporal)) === 0
+            ? null
+            : await client
+                .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
+                .catch(() => null);
         if (json) {
           return terminal.json({
             workflowId,
