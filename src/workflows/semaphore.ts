@@ -10,7 +10,8 @@ export class Semaphore {
 
   /** Runs `work` when a permit is free. Cancelling the scope stops the waiting. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    await condition(() => this.#free > 0);
+    // Asked again after each wait: a freed permit wakes all that wait, and is one's only.
+    while (this.#free === 0) await condition(() => this.#free > 0);
     this.#free--;
     try {
       return await work();

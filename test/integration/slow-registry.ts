@@ -10,8 +10,12 @@ export interface HeldRegistry {
   release(): void;
 }
 
-/** A registry's front door that keeps blob uploads waiting until it is told to let them through. */
-export async function holdUploads(behind: string): Promise<HeldRegistry> {
+/**
+ * A registry's front door that keeps blob uploads waiting until it is told to let them through.
+ *
+ * @param repository only uploads into this one wait; all when absent.
+ */
+export async function holdUploads(behind: string, repository = ''): Promise<HeldRegistry> {
   let release = (): void => {};
   const open = new Promise<void>((resolve) => {
     release = resolve;
@@ -22,7 +26,7 @@ export async function holdUploads(behind: string): Promise<HeldRegistry> {
   });
   const server: Server = createServer((incoming, answer) => {
     void (async () => {
-      if (incoming.method === 'PUT' && incoming.url?.includes('/blobs/uploads/')) {
+      if (incoming.method === 'PUT' && incoming.url?.includes(`${repository}/blobs/uploads/`)) {
         begun();
         await open;
       }
