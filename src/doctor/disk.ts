@@ -40,7 +40,7 @@ export async function checkReports(
       await freeBytes(await nearestExisting(reportDir)),
       'is writable, ',
     );
-    // Before anything is made: below /proc, which has no room either, Node 20's recursive mkdir never ends (measured).
+    // Before anything is made: below /proc, which has no room either, Node 20's recursive mkdir was seen not to end.
     if (space.status === 'fail') return { ...space, found: space.found.replace(' is writable,', '') };
     await store.putOnce(PROBE.key, PROBE.text, signal);
     const read = await store.get(PROBE.key, signal);
