@@ -3,6 +3,7 @@ import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporal
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
+import { abortableCalls } from './interrupt.js';
 import { type Colour, duration, type Terminal, wrap } from './terminal.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
@@ -29,17 +30,22 @@ export async function follow(
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
-  const stop = new AbortController();
+  let over = false;
+  let looking = new AbortController();
   const settled = ended
     .then(
       () => true,
       (error: unknown) => error instanceof WorkflowFailedError,
     )
-    .finally(() => stop.abort());
-  while (!stop.signal.aborted) {
+    .finally(() => {
+      over = true;
+      looking.abort();
+    });
+  while (!over) {
+    looking = abortableCalls();
     // Without a worker a query is tried for half a minute; nobody waits for it when the run is over or Ctrl-C comes.
-    await client.withAbortSignal(stop.signal, () => look(client, handle, printer)).catch(() => undefined); // no worker answers just now: look again
-    await sleep(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+    await client.withAbortSignal(looking.signal, () => look(client, handle, printer)).catch(() => undefined); // no worker answers just now: look again
+    await sleep(POLL_MS, undefined, { signal: looking.signal }).catch(() => undefined);
   }
   if (!(await settled)) return;
   const soon = Date.now() + LAST_LOOK_MS;

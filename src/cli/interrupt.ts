@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { CliExit, EXIT } from './exit.js';
 
@@ -9,7 +10,7 @@ import { CliExit, EXIT } from './exit.js';
  * @throws WorkflowFailedError as the workflow did
  */
 export async function resultUnlessInterrupted<T>(client: Client, handle: WorkflowHandle): Promise<T> {
-  const stop = new AbortController();
+  const stop = abortableCalls();
   const onSignal = (): void => stop.abort(new CliExit(EXIT.interrupted, goesOn(handle.workflowId)));
   process.once('SIGINT', onSignal);
   try {
@@ -21,6 +22,13 @@ export async function resultUnlessInterrupted<T>(client: Client, handle: Workflo
   } finally {
     process.off('SIGINT', onSignal);
   }
+}
+
+/** For `withAbortSignal`: the SDK (1.24) adds a listener for each call and removes none, and Node warns from 11 on. */
+export function abortableCalls(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 const goesOn = (workflowId: string): string => `

@@ -15,6 +15,8 @@ export interface CliEnd {
 export interface CliProcess {
   child: ChildProcess;
   ended: Promise<CliEnd>;
+  /** What is on its standard output so far. */
+  output(): string;
   /** Settles when what it printed so far, on either stream, matches; rejects when it ended without. */
   printed(pattern: RegExp): Promise<void>;
 }
@@ -58,5 +60,5 @@ export function startProgram(
       );
       look();
     });
-  return { child, ended, printed };
+  return { child, ended, output: () => text.stdout, printed };
 }

@@ -1,0 +1,98 @@
+import { access, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { describe, expect, it, vi } from 'vitest';
+import { temporaryDirectory } from '../support/directory.js';
+import { cli, startCli } from './cli-process.js';
+
+/** A place for reports and temporary files; whatever the demo starts is known by it. */
+async function place() {
+  const directory = await temporaryDirectory();
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: directory,
+    TMPDIR: directory,
+    REPORT_DIR: join(directory, 'reports'),
+  };
+  return { directory, env };
+}
+
+/** Processes, at any depth, that have the demo's place in their environment or on their command line. */
+async function processesOf(directory: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = pids.map(async (pid) => {
+    const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => ''); // it has ended, or is another user's
+    const [environment, command] = await Promise.all([read('environ'), read('cmdline')]);
+    return `${environment}${command}`.includes(directory) ? [command.replaceAll('\0', ' ')] : [];
+  });
+  return (await Promise.all(commands)).flat();
+}
+
+/** Of processes that are not our children no event tells the end. */
+async function expectNothingLeft(directory: string): Promise<void> {
+  await vi.waitFor(async () => expect(await processesOf(directory)).toEqual([]), {
+    timeout: 20_000,
+    interval: 100,
+  });
+  expect((await readdir(directory)).filter((name) => name.startsWith('image-factory-'))).toEqual([]);
+}
+
+const partOf = (text: string, pattern: RegExp): string => {
+  const [, part] = pattern.exec(text) ?? [];
+  if (part === undefined) throw new Error(`${pattern} is not in: ${text}`);
+  return part;
+};
+
+describe('the demo', () => {
+  it('ends as its fleet was made to end, leaves a report, and nothing else', async () => {
+    const { directory, env } = await place();
+    const { code, stdout, stderr } = await cli(['demo'], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('8 mirrored, 2 blocked');
+    expect(stdout).toContain('As expected: ');
+    const report = partOf(stdout, /^report: (.+\.html)$/m);
+    expect(report.startsWith(env.REPORT_DIR)).toBe(true);
+    await access(report);
+    await expectNothingLeft(directory);
+  }, 180_000);
+
+  it('that is killed in the middle takes everything with it', async () => {
+    const { directory, env } = await place();
+    const demo = startCli(['demo'], env);
+    await demo.printed(/scan +\d/);
+    const before = (await processesOf(directory)).join('\n');
+    for (const part of ['temporal server', 'registry serve', 'worker.ts']) expect(before).toContain(part);
+    demo.child.kill('SIGKILL');
+    await expectNothingLeft(directory);
+  }, 180_000);
+
+  it('that is kept can be tried as it says, and ends with Ctrl-C', async () => {
+    const { directory, env } = await place();
+    const demo = startCli(['demo', '--keep'], env);
+    await demo.printed(/_catalog\n/);
+    const hints = demo.output();
+
+    const input = partOf(hints, /^export INPUT='(.+)'$/m);
+    const caller = { ...env, TEMPORAL_ADDRESS: partOf(hints, /^export TEMPORAL_ADDRESS=(\S+)$/m) };
+    const again = await cli(['run', '--json', '--input', input], caller);
+    expect(again.code).toBe(1);
+    expect(JSON.parse(again.stdout).counts).toMatchObject({ mirrored: 0, unchanged: 8, blocked: 2 });
+    const restored = await cli(['restore', partOf(hints, /-- restore (\S+)$/m)], caller);
+    expect(restored).toMatchObject({ code: 0, stderr: '' });
+
+    await access(partOf(hints, /^(\S+) workflow execute/m));
+    const answers = [partOf(hints, /^Web UI: (\S+)$/m), partOf(hints, /^curl -s (\S+)$/m)].map(
+      async (url) => {
+        const { statusCode, body } = await request(url);
+        return { statusCode, text: await body.text() };
+      },
+    );
+    const [page, catalog] = await Promise.all(answers);
+    expect(page?.statusCode).toBe(200);
+    expect(catalog?.text).toContain('ci/harness/ci-addon');
+
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toMatchObject({ code: 0, stderr: '' });
+    await expectNothingLeft(directory);
+  }, 180_000);
+});
