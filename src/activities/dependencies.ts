@@ -19,11 +19,9 @@ export interface Dependencies {
   content: ContentStore;
   /** Reads sources; knows Docker's own credentials only. */
   source: Registry;
-  /**
-   * The client that may use the target's credentials on one host; the same for every call with that host.
-   * `fresh` gives one of its own that remembers nothing, to be closed by the caller.
-   */
+  /** The client that may use the target's credentials on one host; the same for every call with that host. */
   target(host: string): Registry;
+  /** One that remembers nothing; the caller closes it. */
   freshTarget(host: string): Registry;
   fetcher: SourceFetcher;
   engine: BuildEngine;

@@ -1,4 +1,5 @@
 import { FactoryError } from '../common/errors.js';
+import { isLoopback } from '../common/network.js';
 import type { HarnessTarget } from '../contract/run.js';
 import { parseReference } from '../registry/reference.js';
 import type { WorkerEnvironment } from './environment.js';
@@ -24,7 +25,6 @@ export interface AllowLists {
   assertTarget(reference: string): void;
 }
 
-const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 const HTTP = 'http://';
 /** Said when a secret is not on the list; which it was is left out, since it may be the key itself. */
 const SECRET_FAULT =
@@ -73,7 +73,7 @@ export function createAllowLists(environment: Lists): AllowLists {
     const host = origin?.replace(HTTP, '') ?? '';
     if (origin === undefined || !harnessHost(host))
       return `this worker does not send its API key to ${host || 'that address'}: add the host to ALLOWED_HARNESS_HOSTS if it is Harness`;
-    if (origin.startsWith(HTTP) && !LOOPBACK.test(host) && !origins.includes(origin))
+    if (origin.startsWith(HTTP) && !isLoopback(host.replace(/:\d+$/, '')) && !origins.includes(origin))
       return `this worker does not send its API key to ${host} over plain HTTP: use https, or allow http://${host} in ALLOWED_HARNESS_HOSTS`;
     return undefined;
   };

@@ -84,7 +84,7 @@ export interface Activities {
   resolveRun(input: RunInput): Promise<RunConfig>;
   resolveRestore(input: RestoreInput): Promise<HarnessTarget>;
   discoverImages(task: { runId: string; config: RunConfig }): Promise<DiscoverySummary>;
-  /** Plans one page of discovered images, and records it as evidence under `planKey`. */
+  /** Plans one page of discovered images, and records it as evidence under `key`. */
   planPage(task: {
     runId: string;
     config: RunConfig;

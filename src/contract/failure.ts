@@ -1,6 +1,6 @@
 /**
  * Every failure that a user can meet, by its stable name (`ApplicationFailure.type` in Temporal), and whether trying
- * again can help. The names are documented in the README's troubleshooting and never change their meaning.
+ * again can help. The names are documented in docs/troubleshooting.md and never change their meaning.
  */
 export const FAILURES = {
   // what the user asked for

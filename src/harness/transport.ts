@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import { FactoryError, messageOf } from '../common/errors.js';
+import { isLoopback, proxyDispatcher } from '../common/network.js';
 import { type CallContext, failureOf, type HarnessAnswer, pageInstead, parseJson } from './errors.js';
 import { envelopeSchema } from './schemas.js';
 import { htmlTitle, plain } from './text.js';
@@ -63,6 +64,15 @@ export function badAnswer({ host, what }: Pick<CallContext, 'host' | 'what'>, wh
   return new FactoryError('HarnessBadAnswer', `${host} answered ${what}, but ${why}.`);
 }
 
+let proxy: Dispatcher | undefined;
+
+/** Through the environment's proxy, if it has one; made once, since it keeps its connections. */
+function wayTo(gateway: string): Dispatcher | undefined {
+  if (isLoopback(new URL(gateway).hostname)) return undefined;
+  proxy ??= proxyDispatcher();
+  return proxy;
+}
+
 async function exchange(
   endpoint: Endpoint,
   call: HarnessCall,
@@ -80,6 +90,7 @@ async function exchange(
     );
   };
   const query = new URLSearchParams(call.query);
+  const dispatcher = wayTo(endpoint.gateway);
   const response = await request(`${endpoint.gateway}${call.path}?${query}`, {
     method: call.method,
     headers: {
@@ -89,6 +100,7 @@ async function exchange(
     },
     body: call.body === undefined ? null : JSON.stringify(call.body),
     signal,
+    ...(dispatcher === undefined ? {} : { dispatcher }),
   }).catch(rethrow);
   const { statusCode: status } = response;
   const body = await read(response.body, context).catch((error: unknown) => {

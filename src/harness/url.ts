@@ -1,7 +1,6 @@
 import { FactoryError } from '../common/errors.js';
+import { isLoopback } from '../common/network.js';
 
-/** The schemes and hosts whose traffic never leaves the machine. WHATWG writes an IPv6 host in brackets. */
-const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 
 /**
@@ -28,7 +27,7 @@ export function normaliseGateway(text: string, options: { allowPlain?: boolean }
   const url = new URL(whole);
   if (url.username !== '' || url.password !== '') refuse('has credentials in it');
   if (/[?#]/.test(given)) refuse('has a query or a fragment');
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname) && options.allowPlain !== true) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && options.allowPlain !== true) {
     refuse(`is plain HTTP (${url.host}), which would send the API key in clear`);
   }
   const parts = url.pathname.split('/').filter(Boolean);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { FactoryError } from '../common/errors.js';
+import { isLoopback, proxyDispatcher } from '../common/network.js';
 import { type AnswerText, networkError } from './errors.js';
 import { bareType } from './media-types.js';
 import { DOCKER_HUB } from './reference.js';
@@ -55,13 +56,6 @@ const CONNECTIONS = 64;
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** localhost, 127.0.0.0/8 and [::1], after the URL parser made one spelling of it. */
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' ||
-  hostname.endsWith('.localhost') ||
-  hostname === '[::1]' ||
-  /^127\.\d+\.\d+\.\d+$/.test(hostname);
-
 /** Gives up what is left of a body. */
 export function discard(answer: Answer): void {
   answer.body.on('error', () => {}); // destroying early counts as an error
@@ -88,7 +82,7 @@ export class Transport {
     this.#userAgent = options.userAgent;
     const agent = { connections: CONNECTIONS, connect: { timeout: options.timeouts.connect } };
     this.#direct = new Agent(agent);
-    this.#outside = proxied() ? proxyAgent(agent) : this.#direct;
+    this.#outside = proxyDispatcher(agent) ?? this.#direct;
   }
 
   /** Where a host's API starts: `https://host/v2/`. */
@@ -158,21 +152,6 @@ export class Transport {
   /** Ends all connections, also those with a transfer under way. */
   async close(): Promise<void> {
     await Promise.all([this.#direct.destroy(), this.#outside.destroy()]);
-  }
-}
-
-const proxied = (): boolean =>
-  ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some((name) => process.env[name]);
-
-function proxyAgent(options: EnvHttpProxyAgent.Options): Dispatcher {
-  try {
-    return new EnvHttpProxyAgent(options);
-  } catch {
-    // No cause: a proxy's URL may hold a password.
-    throw new FactoryError(
-      'InvalidInput',
-      'HTTPS_PROXY or HTTP_PROXY is not a URL (http://host:port): correct it',
-    );
   }
 }
 

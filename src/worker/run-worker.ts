@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { loadEnvironment } from '../config/environment.js';
@@ -22,7 +29,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       namespace,
       taskQueue: environment.taskQueue,
       activities: createActivities(dependencies),
-      ...workflowCode(),
+      workflowBundle: await workflowBundle(),
       // With the default (up to 60 s) progress, prompt cancellation and quick recovery are gone (measured; design).
       maxHeartbeatThrottleInterval: '2s',
       // The default is 0: every activity would be cut off in the middle.
@@ -56,10 +63,13 @@ async function connect(
   }
 }
 
-/** The bundle that `npm run build` made, so that production compiles nothing; from sources, the sources. */
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+/** The bundle that `npm run build` made, so that production compiles nothing; from sources, one made now. */
+async function workflowBundle(): Promise<WorkflowBundleOption> {
   const codePath = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
-  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  if (existsSync(codePath)) return { codePath };
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return { workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)) };
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
 }
