@@ -109,7 +109,7 @@ async function judge(world: World, handle: WorkflowHandle, runId: string, termin
   );
 }
 
-/** What to try, ready to be pasted into another terminal in this directory. */
+/** What to try, ready to be pasted. */
 async function stay(
   world: World,
   temporal: string,
@@ -117,10 +117,13 @@ async function stay(
   signal: AbortSignal,
   terminal: Terminal,
 ): Promise<void> {
-  const factory = import.meta.url.endsWith('.ts') ? 'npm run -s image-factory --' : 'node dist/client.js';
+  const built = import.meta.url.endsWith('.js');
+  const factory = built
+    ? `node ${quoted(process.argv[1] ?? 'dist/client.js')}`
+    : 'npm run -s image-factory --';
   for (const line of [
     '',
-    'Everything keeps running until Ctrl-C. In another terminal, in this directory:',
+    'Everything keeps running until Ctrl-C. In another terminal, in the directory of the project:',
     '',
     `export TEMPORAL_ADDRESS=${world.temporal.address}`,
     `export INPUT='${JSON.stringify(world.input)}'`,
@@ -132,7 +135,7 @@ async function stay(
     `${factory} status`,
     `${factory} restore ${runId}`,
     '# the same without our command line',
-    `${quoted(temporal)} workflow execute --type ${WORKFLOW.imageFactory} --task-queue ${DEFAULT_TASK_QUEUE} --workflow-id by-hand --input "$INPUT"`,
+    `${quoted(temporal)} workflow start --type ${WORKFLOW.imageFactory} --task-queue ${DEFAULT_TASK_QUEUE} --workflow-id by-hand --input "$INPUT"`,
     '# your registry',
     `curl -s http://${world.target}/v2/_catalog`,
   ])

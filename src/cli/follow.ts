@@ -4,7 +4,7 @@ import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
 import { abortableCalls } from './interrupt.js';
-import { type Colour, duration, type Terminal, wrap } from './terminal.js';
+import { type Colour, duration, hanging, type Terminal } from './terminal.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
 const POLL_MS = 700;
@@ -71,8 +71,6 @@ async function look(client: Client, handle: WorkflowHandle, printer: ProgressPri
 /** Most image names are shorter; a longer one widens the column from there on. */
 const NAME_COLUMN = 32;
 const WORD_COLUMN = 12;
-/** Less room than this for a note makes no column. */
-const NOTE_MIN = 28;
 
 interface Line {
   mark: string;
@@ -127,8 +125,7 @@ export class ProgressPrinter {
   #print({ mark, colour, image, word, note }: Line): void {
     this.#nameColumn = Math.max(this.#nameColumn, image.length);
     const start = `${mark} ${image.padEnd(this.#nameColumn)}  ${word.padEnd(WORD_COLUMN)}`;
-    const [first = '', ...rest] = wrap(note, Math.max(NOTE_MIN, this.#terminal.columns - start.length));
-    this.#terminal.line(`${this.#terminal.paint(colour, start)}${first}`);
-    for (const more of rest) this.#terminal.line(' '.repeat(start.length) + more);
+    const lines = hanging(this.#terminal.paint(colour, start), note, this.#terminal.columns);
+    for (const line of lines) this.#terminal.line(line);
   }
 }

@@ -17,12 +17,8 @@ export function printPlan(plan: PlanResult, terminal: Terminal): void {
     String(item.fields.length),
     item.state === 'unresolved' || item.drift === null ? item.reason : `drift: ${item.reason}`,
   ]);
-  for (const line of table([
-    ['image', 'state', 'fields', 'why'].map((head) => terminal.paint('bold', head)),
-    ...rows,
-  ])) {
-    terminal.line(line);
-  }
+  const heads = ['image', 'state', 'fields', 'why'].map((head) => terminal.paint('bold', head));
+  for (const line of table([heads, ...rows], terminal.columns)) terminal.line(line);
   const total = Object.values(plan.counts).reduce((sum, count) => sum + count, 0);
   if (plan.items.length < total)
     terminal.line(`… and ${total - plan.items.length} more; all pages are in the evidence store`);

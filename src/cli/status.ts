@@ -56,7 +56,7 @@ export function addStatusCommand(program: Command): void {
           ...progress.running.map(({ image }) => [image, 'in work', '']),
           ...progress.finished.map(({ image, kind, note }) => [image, kind, note]),
         ];
-        for (const line of table(rows)) terminal.line(`  ${line}`);
+        for (const line of table(rows, terminal.columns - 2)) terminal.line(`  ${line}`);
       });
     });
 }

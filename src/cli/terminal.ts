@@ -36,17 +36,26 @@ type Output = Pick<WriteStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | '
 
 const width = (text: string): number => stripVTControlCharacters(text).length;
 
-/** Columns as wide as their widest cell; the last one is not padded. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Columns as wide as their widest cell; the last one takes what is left of the room. */
+export function table(rows: readonly (readonly string[])[], room = Number.POSITIVE_INFINITY): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [n, cell] of row.entries()) widths[n] = Math.max(widths[n] ?? 0, width(cell));
   }
-  return rows.map((row) =>
-    row
-      .map((cell, n) => (n === row.length - 1 ? cell : cell + ' '.repeat((widths[n] ?? 0) - width(cell))))
-      .join('  '),
-  );
+  return rows.flatMap((row) => {
+    const cells = row.slice(0, -1).map((cell, n) => `${cell}${' '.repeat((widths[n] ?? 0) - width(cell))}  `);
+    return hanging(cells.join(''), row.at(-1) ?? '', room);
+  });
+}
+
+/** Less room than this makes no column. */
+const COLUMN_MIN = 24;
+
+/** A text that goes on below its own beginning where the line has no more room. */
+export function hanging(start: string, text: string, room: number): string[] {
+  const indent = width(start);
+  const [first = '', ...rest] = wrap(text, Math.max(COLUMN_MIN, room - indent));
+  return [`${start}${first}`, ...rest.map((more) => `${' '.repeat(indent)}${more}`)];
 }
 
 /** Breaks a text between words, so that each line has at most `room` characters; a longer word has one of its own. */

@@ -36,6 +36,15 @@ describe('a table', () => {
   });
 });
 
+describe('a table in a narrow terminal', () => {
+  it('goes on below in its last column', () => {
+    expect(table([['image', 'the registry does not have it']], 32)).toEqual([
+      'image  the registry does not',
+      '       have it',
+    ]);
+  });
+});
+
 describe('a long text', () => {
   it('is broken between words', () => {
     expect(wrap('one two three', 7)).toEqual(['one two', 'three']);

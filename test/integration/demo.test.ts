@@ -80,7 +80,7 @@ describe('the demo', () => {
     const restored = await cli(['restore', partOf(hints, /-- restore (\S+)$/m)], caller);
     expect(restored).toMatchObject({ code: 0, stderr: '' });
 
-    await access(partOf(hints, /^(\S+) workflow execute/m));
+    await access(partOf(hints, /^(\S+) workflow start/m));
     const answers = [partOf(hints, /^Web UI: (\S+)$/m), partOf(hints, /^curl -s (\S+)$/m)].map(
       async (url) => {
         const { statusCode, body } = await request(url);
