@@ -4,6 +4,7 @@ import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
 import { abortableCalls } from './interrupt.js';
+import { type Retry, retriesOf } from './pending.js';
 import { type Colour, duration, hanging, type Terminal } from './terminal.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
@@ -30,6 +31,22 @@ export async function follow(
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
+  await watch(client, ended, () => look(client, handle, printer));
+}
+
+/** Says why a plan waits, on standard error; its result is the only thing on standard output. */
+export async function followPlan(
+  client: Client,
+  handle: WorkflowHandle,
+  terminal: Terminal,
+  ended: Promise<unknown>,
+): Promise<void> {
+  const printer = new ProgressPrinter({ ...terminal, line: (text = '') => terminal.error(text) });
+  await watch(client, ended, async () => printer.warn('', await retriesOf(handle)));
+}
+
+/** Looks again and again until `ended` settles, and once more when the workflow itself has ended. */
+async function watch(client: Client, ended: Promise<unknown>, lookOnce: () => Promise<void>): Promise<void> {
   let over = false;
   let looking = new AbortController();
   const settled = ended
@@ -44,16 +61,19 @@ export async function follow(
   while (!over) {
     looking = abortableCalls();
     // Without a worker a query is tried for half a minute; nobody waits for it when the run is over or Ctrl-C comes.
-    await client.withAbortSignal(looking.signal, () => look(client, handle, printer)).catch(() => undefined); // no worker answers just now: look again
+    await client.withAbortSignal(looking.signal, lookOnce).catch(() => undefined); // no worker answers just now: look again
     await sleep(POLL_MS, undefined, { signal: looking.signal }).catch(() => undefined);
   }
   if (!(await settled)) return;
-  const soon = Date.now() + LAST_LOOK_MS;
-  await client.withDeadline(soon, () => look(client, handle, printer)).catch(() => undefined); // what ended since
+  await client.withDeadline(Date.now() + LAST_LOOK_MS, lookOnce).catch(() => undefined); // what ended since
 }
 
 async function look(client: Client, handle: WorkflowHandle, printer: ProgressPrinter): Promise<void> {
+  printer.warn('', await retriesOf(handle));
   const run = await handle.query<RunProgress>(PROGRESS_QUERY);
+  for (const { image, workflowId } of run.running) {
+    printer.warn(image, await retriesOf(client.workflow.getHandle(workflowId)).catch(() => []));
+  }
   const images = await Promise.all(
     run.running.map(({ workflowId }) =>
       client.workflow
@@ -85,6 +105,7 @@ export class ProgressPrinter {
   readonly #terminal: Terminal;
   readonly #steps = new Map<string, number>();
   readonly #ended = new Set<string>();
+  readonly #warned = new Set<string>();
   #nameColumn = NAME_COLUMN;
   #phase = -1;
 
@@ -104,6 +125,17 @@ export class ProgressPrinter {
       this.#print({ ...LOOK[kind], image, word: kind, note });
     }
     if (run.phase !== 'done') this.#enter(run.phase, run.images);
+  }
+
+  /** Says once for each reason that a step is being tried again; `image` is empty for the run's own steps. */
+  warn(image: string, retries: readonly Retry[]): void {
+    for (const { activity, attempt, message } of retries) {
+      const reason = `${image} ${activity} ${message}`;
+      if (this.#warned.has(reason)) continue;
+      this.#warned.add(reason);
+      const note = `attempt ${attempt} follows: ${message}`;
+      this.#print({ mark: '!', colour: 'yellow', image: image || 'the run', word: activity, note });
+    }
   }
 
   #enter(phase: Phase, images: number): void {

@@ -13,6 +13,7 @@ export function addInputFlags(command: Command): Command {
     .option('--registry <host/prefix>', 'target registry; images go to <registry>/<source repository>:<tag>')
     .option('--registry-connector <id>', 'Harness connector of the target, e.g. account.harnessImage')
     .option('--modify-default', "set the account's images to the verified copies")
+    .option('--no-modify-default', "leave the account as it is, whatever the worker's environment says")
     .option('--max-concurrency <n>', 'how many images are in work at once', count)
     .option('--harness-url <url>', "Harness's address")
     .option('--harness-api-key-secret <name>', 'where the worker finds the API key: env:NAME or file:/path')

@@ -5,7 +5,9 @@ import { WORKFLOW } from '../contract/names.js';
 import type { PlanResult } from '../contract/plan.js';
 import { withTemporal } from './connection.js';
 import { CliExit, workflowEnd } from './exit.js';
+import { followPlan } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
+import { resultUnlessInterrupted } from './interrupt.js';
 import { printResult } from './run.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal } from './terminal.js';
@@ -31,8 +33,11 @@ export function addPlanCommand(program: Command): void {
       );
       const hint = await missingWorkerHint(temporal);
       if (hint) terminal.error(hint);
+      const ended = resultUnlessInterrupted<PlanResult>(temporal.client, handle);
+      ended.catch(() => undefined); // looked at below
+      await followPlan(temporal.client, handle, terminal, ended);
       try {
-        return (await handle.result()) as PlanResult; // the result of our own workflow type
+        return await ended;
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
         const { code, type, message } = workflowEnd(error);

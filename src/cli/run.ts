@@ -90,4 +90,8 @@ function printRun(result: RunResult, terminal: Terminal): void {
   for (const { infra, kind, reason } of result.accounts)
     terminal.line(`account, ${infra}: ${kind}: ${reason}`);
   if (result.report) terminal.line(`report: ${result.report.html}`);
+  const touched = result.accounts.some(({ kind }) => kind === 'updated' || kind === 'failed');
+  terminal.line(
+    `run: ${result.runId}${touched ? `; undo in the account: image-factory restore ${result.runId}` : ''}`,
+  );
 }

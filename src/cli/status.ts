@@ -4,6 +4,7 @@ import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
 import type { RunProgress } from '../contract/progress.js';
 import { withTemporal } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
+import { retriesOf } from './pending.js';
 import { processTerminal, table } from './terminal.js';
 import { countWorkers } from './workers.js';
 
@@ -36,6 +37,7 @@ export function addStatusCommand(program: Command): void {
             : await client
                 .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
                 .catch(() => null);
+        const retries = status.name === 'RUNNING' ? await retriesOf(handle) : [];
         if (json) {
           return terminal.json({
             workflowId,
@@ -44,11 +46,15 @@ export function addStatusCommand(program: Command): void {
             startTime,
             closeTime: closeTime ?? null,
             progress,
+            retries,
           });
         }
         terminal.line(
           `${workflowId}: ${status.name.toLowerCase()}, started ${startTime.toISOString()}${closeTime ? `, ended ${closeTime.toISOString()}` : ''}`,
         );
+        terminal.line(`run ${runId}`);
+        for (const { activity, attempt, message } of retries)
+          terminal.line(terminal.paint('yellow', `! ${activity}, attempt ${attempt} follows: ${message}`));
         if (progress === null) return terminal.line('no worker answers: start one for more (npm run worker)');
         const done = progress.finished.length;
         terminal.line(`${progress.phase}: ${done} of ${progress.images} images done`);

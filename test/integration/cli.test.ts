@@ -34,6 +34,24 @@ async function idle() {
 }
 
 describe('the command line', () => {
+  it('says why a step is tried again while it waits, in plan, run and status', async () => {
+    const factory = await openFactory({ images: few });
+    // More than the test meets: a step that is retried for as long as anybody looks.
+    const down = { how: { kind: 'answer', status: 500, body: 'down' } } as const;
+    factory.harness.fail(...Array.from({ length: 50 }, () => down));
+    const plan = startCli(['plan', '--registry', factory.input.registry], factory.env);
+    await plan.printed(/discoverImages.*attempt \d+ follows/);
+    plan.child.kill('SIGINT');
+    await plan.ended;
+    const id = factory.temporal.uniqueId('run');
+    const run = startCli(['run', '--workflow-id', id, '--input', JSON.stringify(factory.input)], factory.env);
+    await run.printed(/discoverImages.*attempt \d+ follows/);
+    const status = await cli(['status', '--workflow-id', id], factory.env);
+    expect(status.stdout).toMatch(/! discoverImages, attempt \d+ follows/);
+    await factory.temporal.client.workflow.getHandle(id).cancel();
+    await run.ended;
+  });
+
   it('plans, runs, tells where the run is, undoes it; the Temporal CLI alone does the same', async () => {
     const factory = await openFactory({ images: few });
     const { temporal, harness, fleet } = factory;
