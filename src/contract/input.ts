@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { INFRAS } from './run.js';
+import { MAX_CONCURRENCY } from './steering.js';
 
 const globs = z.array(z.string().min(1));
 
@@ -15,7 +16,7 @@ export const runInputSchema = z
       .min(1)
       .describe('Harness connector of the target, e.g. `account.harnessImage`.'),
     modifyDefault: z.boolean().describe('Set the account’s images to the verified copies.'),
-    maxConcurrency: z.int().min(1).max(50).describe('How many images are in work at once.'),
+    maxConcurrency: z.int().min(1).max(MAX_CONCURRENCY).describe('How many images are in work at once.'),
     harnessUrl: z
       .string()
       .min(1)
