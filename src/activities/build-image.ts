@@ -3,6 +3,6 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const buildImage =
-  ({ engine }: Dependencies): Activities['buildImage'] =>
+  ({ engine, stopping }: Dependencies): Activities['buildImage'] =>
   (task) =>
-    runStep((context) => engine.build(task, context));
+    runStep((context) => engine.build(task, context), { handBack: stopping });

@@ -29,6 +29,8 @@ export interface Dependencies {
   locations: BlobLocations;
   /** A client for an account, after the allow-lists were asked. */
   harness(target: HarnessTarget): HarnessClient;
+  /** Fires when the worker is told to stop: long steps are handed back. */
+  stopping: AbortSignal;
   /** Who holds a workflow id; waits for a holder whose parent is closed. */
   awaitHolder(workflowId: string, signal: AbortSignal): Promise<HolderState>;
 }

@@ -9,6 +9,7 @@ import { planPage } from './plan-page.js';
 import { pushImage } from './push-image.js';
 import { readBackAccount } from './read-back-account.js';
 import { recordOutcomes } from './record-outcomes.js';
+import { recordUnreached } from './record-unreached.js';
 import { resolveRestore } from './resolve-restore.js';
 import { resolveRun } from './resolve-run.js';
 import { restoreAccount } from './restore-account.js';
@@ -29,6 +30,7 @@ export const createActivities = (dependencies: Dependencies): Activities => ({
   pushImage: pushImage(dependencies),
   readBackAccount: readBackAccount(dependencies),
   recordOutcomes: recordOutcomes(dependencies),
+  recordUnreached: recordUnreached(dependencies),
   resolveRestore: resolveRestore(dependencies),
   resolveRun: resolveRun(dependencies),
   restoreAccount: restoreAccount(dependencies),

@@ -3,6 +3,6 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const pinDatabase =
-  ({ scanner }: Dependencies): Activities['pinDatabase'] =>
+  ({ scanner, stopping }: Dependencies): Activities['pinDatabase'] =>
   ({ maxAgeHours }) =>
-    runStep((context) => scanner.pinDatabase(maxAgeHours, context));
+    runStep((context) => scanner.pinDatabase(maxAgeHours, context), { handBack: stopping });

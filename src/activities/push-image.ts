@@ -7,8 +7,11 @@ import { runStep } from './step.js';
 export const pushImage =
   (dependencies: Dependencies): Activities['pushImage'] =>
   (task) =>
-    runStep((context) => {
-      dependencies.allowLists.assertTarget(task.target);
-      const target = dependencies.target(splitReference(task.target).host);
-      return push(task, { ...dependencies, target }, context);
-    });
+    runStep(
+      (context) => {
+        dependencies.allowLists.assertTarget(task.target);
+        const target = dependencies.target(splitReference(task.target).host);
+        return push(task, { ...dependencies, target }, context);
+      },
+      { handBack: dependencies.stopping },
+    );

@@ -3,6 +3,6 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const scanImage =
-  ({ scanner }: Dependencies): Activities['scanImage'] =>
+  ({ scanner, stopping }: Dependencies): Activities['scanImage'] =>
   (task) =>
-    runStep((context) => scanner.scan(task, context));
+    runStep((context) => scanner.scan(task, context), { handBack: stopping });

@@ -10,10 +10,18 @@ const PROGRESS_MS = 1_000;
 /**
  * Runs the body of an activity: gives it a signal and a way to show progress, beats while it works even when it has
  * nothing to show, and turns what it throws into Temporal's terms. Errors are classified here and nowhere else.
+ *
+ * @param options.handBack fires when the worker stops: a long step is then given back at once, for another worker.
  */
-export async function runStep<T>(body: (context: StepContext) => Promise<T>): Promise<T> {
+export async function runStep<T>(
+  body: (context: StepContext) => Promise<T>,
+  options: { handBack?: AbortSignal } = {},
+): Promise<T> {
   const activity = Context.current();
-  const signal = activity.cancellationSignal;
+  const { cancellationSignal } = activity;
+  const signal = options.handBack
+    ? AbortSignal.any([cancellationSignal, options.handBack])
+    : cancellationSignal;
   let latest: StepProgress = { phase: 'start' };
   let beatAt = 0;
   const beat = (): void => {
@@ -31,33 +39,45 @@ export async function runStep<T>(body: (context: StepContext) => Promise<T>): Pr
       },
     });
   } catch (error) {
-    throw toFailure(error, signal);
+    throw toFailure(error, activity.info.attempt, signal);
   } finally {
     clearInterval(timer);
   }
 }
 
+/** A host may ask for more time; more than this, and all that a step may take would go by in a few attempts. */
+const MAX_RETRY_DELAY_MS = 10 * 60_000;
+/** What we did not foresee: a bug of ours, or a circumstance that the next attempt does not meet. */
+const UNEXPECTED_ATTEMPTS = 5;
+
 /** An error in Temporal's terms: what a retry can't help is not retried, and a host that asks for time gets it. */
-export function toFailure(error: unknown, signal?: AbortSignal): Error {
+export function toFailure(error: unknown, attempt: number, signal?: AbortSignal): Error {
   if (signal?.aborted) return cancellation(signal);
   if (error instanceof FactoryError) {
     return ApplicationFailure.create({
       type: error.type,
       message: error.message,
-      nonRetryable: !error.retryable,
-      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+      nonRetryable: !error.retryable || attempt >= error.attempts,
+      ...(error.retryAfterMs === undefined
+        ? {}
+        : { nextRetryDelay: Math.min(error.retryAfterMs, MAX_RETRY_DELAY_MS) }),
     });
   }
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  // A bug of ours: retried, since the next attempt may meet other circumstances, and shown by its message.
-  return ApplicationFailure.create({ type: 'Unexpected', message: messageOf(error), nonRetryable: false });
+  const nonRetryable = attempt >= UNEXPECTED_ATTEMPTS;
+  return ApplicationFailure.create({ type: 'Unexpected', message: messageOf(error), nonRetryable });
 }
 
-/** A worker that shuts down hands its step to the next one at once; only a cancel from Temporal ends it. */
+/** Why long steps are given back; see {@link runStep}. */
+export class WorkerStops extends Error {
+  override readonly name = 'WorkerStops';
+}
+
+/** A worker that shuts down hands its step to the next one; only a cancel from Temporal ends it. */
 function cancellation(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   const message = messageOf(reason);
-  if (message.includes('WORKER_SHUTDOWN')) {
+  if (reason instanceof WorkerStops || message.includes('WORKER_SHUTDOWN')) {
     return ApplicationFailure.create({
       type: 'WorkerShutdown',
       message: 'this worker stops; another goes on',

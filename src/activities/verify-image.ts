@@ -26,6 +26,7 @@ export const verifyImage =
           templateDigest: task.build.templateDigest,
           runId: task.runId,
           verifiedAt: new Date().toISOString(),
+          previous: null,
         },
         signal,
       );

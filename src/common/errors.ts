@@ -17,6 +17,12 @@ export class FactoryError extends Error {
   get retryable(): boolean {
     return FAILURES[this.type].retryable;
   }
+
+  /** How many times it is worth trying; infinite where only time bounds it. */
+  get attempts(): number {
+    const failure: { retryable: boolean; attempts?: number } = FAILURES[this.type];
+    return failure.attempts ?? Number.POSITIVE_INFINITY;
+  }
 }
 
 /** The message of anything that was thrown. */

@@ -17,7 +17,8 @@ export interface RunResult {
   stderr: string;
 }
 
-const STDERR_TAIL = 8 * 1024;
+/** How much of standard error is kept, in characters. */
+export const STDERR_TAIL = 8 * 1024;
 
 /** Ends a child and everything it started. The child must lead its own process group (`detached: true`). */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {

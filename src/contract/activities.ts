@@ -4,6 +4,7 @@ import type {
   AccountOutcome,
   BuiltImage,
   FieldUpdate,
+  ImageOutcome,
   ImageRecord,
   PushSummary,
   ReportRef,
@@ -110,6 +111,13 @@ export interface Activities {
   readBackAccount(task: AccountTask & { updates: FieldUpdate[] }): Promise<void>;
   /** Puts a run's snapshot back: values as they were, and a reset for fields that had none. */
   restoreAccount(task: AccountTask): Promise<{ restored: number; reset: number; leftAlone: string[] }>;
+  /** Gives every image of a page that was never planned its end. @returns how many they are */
+  recordUnreached(task: {
+    runId: string;
+    discoveryPage: string;
+    page: number;
+    outcome: ImageOutcome;
+  }): Promise<{ key: string; images: number }>;
   recordOutcomes(task: { runId: string; page: number; records: ImageRecord[] }): Promise<{ key: string }>;
   writeReport(summary: RunSummaryForReport): Promise<ReportRef>;
 }

@@ -1,19 +1,20 @@
 /**
  * Every failure that a user can meet, by its stable name (`ApplicationFailure.type` in Temporal), and whether trying
- * again can help. The names are documented in docs/troubleshooting.md and never change their meaning.
+ * again can help. `attempts` bounds tries where another one rarely gives another answer. The names are documented in docs/troubleshooting.md and never change their meaning.
  */
 export const FAILURES = {
   // what the user asked for
   InvalidInput: { retryable: false },
   NotAllowed: { retryable: false },
   ImagesFailed: { retryable: false },
+  DeadlineExceeded: { retryable: false },
   // Harness
   HarnessUnauthorized: { retryable: false },
   HarnessForbidden: { retryable: false },
   HarnessRejected: { retryable: false },
   HarnessRateLimited: { retryable: true },
   HarnessUnavailable: { retryable: true },
-  HarnessBadAnswer: { retryable: true },
+  HarnessBadAnswer: { retryable: true, attempts: 5 },
   HarnessNotUpdated: { retryable: true },
   ConnectorUnusable: { retryable: false },
   PullPathMismatch: { retryable: false },
@@ -28,13 +29,14 @@ export const FAILURES = {
   RegistryRateLimited: { retryable: true },
   RegistryUnavailable: { retryable: true },
   RegistryBadAnswer: { retryable: true },
-  TransferCorrupt: { retryable: true },
+  TransferCorrupt: { retryable: true, attempts: 5 },
   VerificationFailed: { retryable: false },
   // scanning
-  ScannerFailed: { retryable: true },
+  ScannerFailed: { retryable: true, attempts: 3 },
   ScannerMissing: { retryable: false },
   DatabaseTooOld: { retryable: false },
   DatabaseUnavailable: { retryable: true },
+  DatabaseMisconfigured: { retryable: false },
   DatabaseMismatch: { retryable: true },
   // the worker's own machine
   ToolMissing: { retryable: false },
@@ -42,6 +44,7 @@ export const FAILURES = {
   DiskFull: { retryable: true },
   EvidenceUnavailable: { retryable: true },
   TemporalUnavailable: { retryable: true },
-} as const;
+  SearchAttributesMissing: { retryable: false },
+} as const satisfies Record<string, { retryable: boolean; attempts?: number }>;
 
 export type FailureType = keyof typeof FAILURES;

@@ -79,8 +79,11 @@ export interface AccountOutcome {
   rejected: { field: string; value: string; reason: string }[];
 }
 
-/** Ends of images that make the run end Failed with type `ImagesFailed`. */
-export const FAILING_OUTCOMES: readonly OutcomeKind[] = ['failed', 'blocked', 'unresolved'];
+/**
+ * Ends of images that make the run end Failed with type `ImagesFailed`. `cancelled` is among them for an image that
+ * somebody cancelled on its own: a cancelled run ends Cancelled.
+ */
+export const FAILING_OUTCOMES: readonly OutcomeKind[] = ['failed', 'blocked', 'unresolved', 'cancelled'];
 
 export interface ReportRef {
   /** Where a person finds it: a path or a URL. */

@@ -10,6 +10,9 @@ export interface RunProgress {
   phase: Phase;
   runId: string;
   images: number;
+  /** A person paused it: nothing new starts. */
+  paused: boolean;
+  maxConcurrency: number;
   counts: Partial<Record<OutcomeKind, number>>;
   /** Images in work, with the child workflow that has each. */
   running: { image: string; target: Reference; workflowId: string }[];

@@ -13,10 +13,16 @@ const entrySchema = z.object({
   sourceDigest: digest,
   templateDigest: digest,
   runId: z.string(),
-  verifiedAt: z.string(),
+  /** ISO 8601 UTC; null from just before the tag is put until it was verified. */
+  verifiedAt: z.string().nullable(),
+  /** What the tag was last verified to hold before that; null when nothing was. */
+  previous: digest.nullable(),
 });
 
-/** What we pushed to a tag and verified there. Memory only: without it the marks in the registry decide. */
+/**
+ * What we pushed to a tag, and whether it was verified there. It is written before the tag is put, so that marks in the
+ * registry are never taken for a proof that somebody looked. Without an entry the marks decide.
+ */
 export type LedgerEntry = z.infer<typeof entrySchema>;
 
 /** Where a tag's entry lies: `images/<host>/<repository>/<tag>.json`, the host's port after `_`. */
@@ -40,7 +46,7 @@ export async function readLedger(
   }
 }
 
-/** Remembers what was verified; the same content again keeps its first time stamp. */
+/** Remembers a push or its verification. */
 export async function writeLedger(
   evidence: EvidenceStore,
   entry: Omit<LedgerEntry, 'version' | 'target'> & { target: Reference },

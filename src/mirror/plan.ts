@@ -38,13 +38,19 @@ export async function planImages(
         try {
           return await planImage(image, config, dependencies, signal);
         } catch (error) {
-          if (!(error instanceof FactoryError) || (error.retryable && patient)) throw error;
+          if (!(error instanceof FactoryError) || (patient && worthWaiting(error))) throw error;
           return unresolved(image, error.message);
         }
       }),
     ),
   );
 }
+
+/** A host that asks for more time than this is not waited for: one image would hold back all others. */
+const MAX_WAIT_MS = 60_000;
+
+const worthWaiting = (error: FactoryError): boolean =>
+  error.retryable && (error.retryAfterMs ?? 0) <= MAX_WAIT_MS;
 
 const unresolved = (image: DiscoveredImage, reason: string): PlanItem => ({
   state: 'unresolved',
@@ -73,7 +79,7 @@ async function planImage(
   const [held, ledger, verdict] = await Promise.all([
     target.manifest(image.target, signal),
     readLedger(evidence, image.target, signal),
-    readLastVerdict(evidence, found.descriptor.digest),
+    readLastVerdict(evidence, found.descriptor.digest, config.buildPush.platforms, signal),
   ]);
   const meant = { sourceDigest: found.descriptor.digest, templateDigest: config.buildPush.templateDigest };
   const mark = held && (await readMark(held, image.target, target, ledger, signal));
@@ -90,7 +96,10 @@ async function planImage(
   };
 }
 
-/** The first candidate that answers: a registry that lacks the image, or won't let us, gives way to the next. */
+/**
+ * The first candidate that has the image. A registry that lacks it, won't let us or limits us gives way to the next; one
+ * that is only down does not, since the next may hold another image under that name.
+ */
 async function findSource(
   candidates: readonly Reference[],
   source: Registry,
@@ -102,6 +111,9 @@ async function findSource(
       const descriptor = await source.head(reference, signal);
       if (descriptor) return { reference, descriptor };
     } catch (error) {
+      const passing =
+        error instanceof FactoryError && error.retryable && error.type !== 'RegistryRateLimited';
+      if (passing || signal.aborted) throw error;
       refusal ??= error;
     }
   }
@@ -119,16 +131,19 @@ export function compare(
   ledger: LedgerEntry | undefined,
   scan: string | null,
 ): Comparison {
+  const verified = ledger && (ledger.verifiedAt === null ? ledger.previous : ledger.digest);
   if (held === undefined) {
-    return ledger
+    return verified
       ? { state: 'create', drift: 'missing', reason: 'the tag that we pushed is gone' }
       : { state: 'create', drift: null, reason: 'the registry does not have it' };
   }
   // Marks can be copied onto other content, the digest can't: where we remember it, it decides.
-  if (ledger && ledger.digest !== held) {
+  const update = (reason: string): Comparison => ({ state: 'update', drift: null, reason });
+  if (ledger?.verifiedAt === null && ledger.digest === held)
+    return update('it was pushed, but never verified');
+  if (verified && verified !== held) {
     return { state: 'update', drift: 'replaced', reason: 'the tag no longer holds what we pushed' };
   }
-  const update = (reason: string): Comparison => ({ state: 'update', drift: null, reason });
   if (mark === undefined) return update('the tag holds an image without our mark');
   if (mark.sourceDigest !== meant.sourceDigest) return update('the source has a new image');
   if (mark.templateDigest !== meant.templateDigest) return update('the build template changed');

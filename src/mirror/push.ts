@@ -8,9 +8,11 @@ import { isBlobUnknown } from '../registry/errors.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
+import type { EvidenceStore } from '../store/evidence.js';
 import type { BlobLocations } from './blob-locations.js';
 import { type BuiltTree, readBuilt } from './built.js';
 import type { SourceFetcher } from './fetch.js';
+import { readLedger, writeLedger } from './ledger.js';
 
 /** Blobs of one image under way at once: enough to fill a link, few enough to share it with other images. */
 const BLOBS_AT_ONCE = 4;
@@ -21,6 +23,7 @@ export interface PushDependencies {
   engine: BuildEngine;
   target: Registry;
   locations: BlobLocations;
+  evidence: EvidenceStore;
 }
 
 /**
@@ -50,6 +53,7 @@ export async function pushImage(
   try {
     if (task.repair) target.forget(splitReference(task.target));
     const summary = await pushBlobs(tree, task, dependencies, context);
+    await announce(task, dependencies, context.signal);
     await putManifests(tree, task, target, context.signal).catch(async (error: unknown) => {
       if (!isBlobUnknown(error)) throw error;
       target.forget(splitReference(task.target));
@@ -63,6 +67,25 @@ export async function pushImage(
 }
 
 const digestOf = ({ descriptor }: RawManifest): Descriptor['digest'] => descriptor.digest;
+
+/** Remembers what the tag is about to hold, and that nobody has verified it there yet. */
+async function announce(task: PushTask, { evidence }: PushDependencies, signal: AbortSignal): Promise<void> {
+  const { target, built, sourceDigest, build, runId } = task;
+  const before = await readLedger(evidence, target, signal);
+  if (before?.digest === built.digest && before.verifiedAt === null) return;
+  const previous = before === undefined ? null : before.verifiedAt === null ? before.previous : before.digest;
+  const { templateDigest } = build;
+  const entry = {
+    target,
+    digest: built.digest,
+    sourceDigest,
+    templateDigest,
+    runId,
+    verifiedAt: null,
+    previous,
+  };
+  await writeLedger(evidence, entry, signal);
+}
 
 /** Platforms by digest first, the tag last. */
 async function putManifests(

@@ -3,16 +3,24 @@ import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import { collect } from '../common/streams.js';
 import type { PushTask } from '../contract/activities.js';
+import type { Digest } from '../contract/brand.js';
 import type { PlatformDigests } from '../contract/outcome.js';
 import { labelsFor } from '../engines/labels.js';
 import { digestOf } from '../registry/digest.js';
-import { type ImageManifest, MAX_CONFIG_BYTES, parseConfig, parseManifest } from '../registry/manifest.js';
+import {
+  type ImageIndex,
+  type ImageManifest,
+  MAX_CONFIG_BYTES,
+  parseConfig,
+  parseManifest,
+} from '../registry/manifest.js';
 import { atDigest, splitReference } from '../registry/reference.js';
-import type { Registry } from '../registry/types.js';
+import type { Descriptor, Registry } from '../registry/types.js';
 import type { SourceFetcher } from './fetch.js';
 
-/** HEADs under way at once. */
+/** Requests under way at once. */
 const CHECKS_AT_ONCE = 6;
+const FAULTS_SHOWN = 10;
 
 /** What runs when a container starts: it must be the source's own, whatever was done to the image. */
 const RUNTIME = ['Entrypoint', 'Cmd', 'User', 'Env', 'WorkingDir', 'ExposedPorts'] as const;
@@ -32,94 +40,135 @@ export interface VerifyDependencies {
  */
 export async function verifyImage(
   task: PushTask,
-  { target, fetcher }: VerifyDependencies,
+  dependencies: VerifyDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const faults: string[] = [];
-  const fault = (text: string): void => void faults.push(text);
-  const limit = pLimit(CHECKS_AT_ONCE);
-  const tagged = await target.head(task.target, signal);
-  if (tagged?.digest !== task.built.digest) {
-    fault(`the tag holds ${tagged?.digest ?? 'nothing'} instead of ${task.built.digest}`);
-  }
-  const top = await target.manifest(atDigest(task.target, task.built.digest), signal);
-  if (top === undefined) fault(`${task.built.digest} is not there`);
-  else {
-    const listed = parseManifest(top.bytes, task.target);
-    const digests =
-      listed.kind === 'index' ? listed.entries.map((entry) => entry.digest) : [top.descriptor.digest];
-    const missing = task.built.platforms.filter((platform) => !digests.includes(platform.target));
-    for (const { platform } of missing) fault(`${platform} is not listed`);
-    await Promise.all(
-      task.built.platforms.map((platform) =>
-        verifyPlatform(platform, task, { target, fetcher }, limit, fault, signal),
-      ),
-    );
-  }
-  if (faults.length > 0) {
-    throw new FactoryError(
-      'VerificationFailed',
-      `${task.target} is not what was pushed: ${faults.sort().slice(0, 10).join('; ')}${faults.length > 10 ? `; and ${faults.length - 10} more` : ''}`,
-    );
-  }
+  const faults = await new Verification(task, dependencies, signal).run();
+  if (faults.length === 0) return;
+  const more = faults.length > FAULTS_SHOWN ? `; and ${faults.length - FAULTS_SHOWN} more` : '';
+  throw new FactoryError(
+    'VerificationFailed',
+    `${task.target} is not what was pushed: ${faults.slice(0, FAULTS_SHOWN).join('; ')}${more}`,
+  );
 }
 
-async function verifyPlatform(
-  { platform, source, target: digest }: PlatformDigests,
-  task: PushTask,
-  { target, fetcher }: VerifyDependencies,
-  limit: ReturnType<typeof pLimit>,
-  fault: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const raw = await limit(() => target.manifest(atDigest(task.target, digest), signal));
-  if (raw === undefined) return fault(`${platform}: manifest ${digest} is not there`);
-  const held = parseManifest(raw.bytes, task.target);
-  const meant = parseManifest((await fetcher.manifest(task.source, source, signal)).bytes, task.source);
-  if (held.kind !== 'manifest' || meant.kind !== 'manifest') return fault(`${platform}: no image manifest`);
-  if (!isDeepStrictEqual(held.layers, meant.layers)) fault(`${platform}: layers differ from the source's`);
-  await Promise.all([
-    verifyConfig(platform, task, held, meant, { target, fetcher }, fault, signal),
-    ...held.layers
-      .filter((layer) => !layer.foreign)
-      .map((layer) =>
-        limit(async () => {
-          const size = await target.headBlob(splitReference(task.target), layer.digest, signal);
-          if (size === undefined) fault(`${platform}: layer ${layer.digest} is not there`);
-          else if (size !== layer.size)
-            fault(`${platform}: layer ${layer.digest} has ${size} bytes instead of ${layer.size}`);
-        }),
-      ),
-  ]);
-}
+/** Answers that say of the content that it is not there, or not what its digest says; any other fault may pass. */
+const ABOUT_CONTENT = new Set<string>(['ImageNotFound', 'TransferCorrupt', 'ImageUnsupported']);
 
-/** Labels as meant; everything that runs as the source has it. */
-async function verifyConfig(
-  platform: string,
-  task: PushTask,
-  held: ImageManifest,
-  meant: ImageManifest,
-  { target, fetcher }: VerifyDependencies,
-  fault: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { config } = held;
-  if (config.size > MAX_CONFIG_BYTES)
-    return fault(`${platform}: the config is larger than ${MAX_CONFIG_BYTES} bytes`);
-  let bytes: Buffer;
-  try {
-    bytes = await collect(await target.blob(splitReference(task.target), config, signal), MAX_CONFIG_BYTES);
-  } catch (error) {
-    if (!(error instanceof FactoryError) || error.type !== 'ImageNotFound') throw error;
-    return fault(`${platform}: config ${config.digest} is not there`);
+class Verification {
+  readonly #faults: string[] = [];
+  readonly #limit = pLimit(CHECKS_AT_ONCE);
+
+  constructor(
+    private readonly task: PushTask,
+    private readonly dependencies: VerifyDependencies,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async run(): Promise<string[]> {
+    const { target, built } = this.task;
+    const tagged = await this.dependencies.target.head(target, this.signal);
+    if (tagged?.digest !== built.digest) {
+      this.#faults.push(`the tag holds ${tagged?.digest ?? 'nothing'} instead of ${built.digest}`);
+    }
+    const top = await this.#manifest('the top manifest', built.digest);
+    if (top !== undefined) {
+      const listed = top.kind === 'index' ? top.entries.map((entry) => entry.digest) : [built.digest];
+      const platforms = new Map(built.platforms.map((platform) => [platform.target, platform]));
+      for (const { platform, target: digest } of built.platforms) {
+        if (!listed.includes(digest)) this.#faults.push(`${platform} is not listed`);
+      }
+      await Promise.all([
+        ...built.platforms.map((platform) => this.#platform(platform)),
+        ...listed.filter((digest) => !platforms.has(digest)).map((digest) => this.#artifact(digest)),
+      ]);
+    }
+    return this.#faults.sort();
   }
-  if (digestOf(bytes) !== config.digest) return fault(`${platform}: config ${config.digest} was damaged`);
-  const now = parseConfig(bytes, task.target).config;
-  const before = parseConfig(await fetcher.config(task.source, meant.config, signal), task.source).config;
-  const labels = { ...before.Labels, ...labelsFor(task, before.Labels) };
-  if (!isDeepStrictEqual(now.Labels, labels)) fault(`${platform}: labels are not as meant`);
-  for (const field of RUNTIME) {
-    if (!isDeepStrictEqual(now[field], before[field]))
-      fault(`${platform}: ${field} differs from the source's`);
+
+  async #platform({ platform, source, target: digest }: PlatformDigests): Promise<void> {
+    const { fetcher } = this.dependencies;
+    const held = await this.#manifest(`${platform}: manifest`, digest);
+    if (held === undefined) return;
+    const original = await fetcher.manifest(this.task.source, source, this.signal);
+    const meant = parseManifest(original.bytes, this.task.source);
+    if (held.kind !== 'manifest' || meant.kind !== 'manifest') {
+      this.#faults.push(`${platform}: no image manifest`);
+      return;
+    }
+    if (!isDeepStrictEqual(held.layers, meant.layers)) {
+      this.#faults.push(`${platform}: layers differ from the source's`);
+    }
+    const layers = held.layers.filter((layer) => !layer.foreign);
+    await Promise.all([
+      this.#config(platform, held, meant),
+      ...layers.map((layer) => this.#blob(`${platform}: layer`, layer)),
+    ]);
+  }
+
+  /** What an index lists beside images was carried over as it is: it has to be whole. */
+  async #artifact(digest: Digest): Promise<void> {
+    const held = await this.#manifest('artifact', digest);
+    if (held?.kind !== 'manifest') return;
+    await Promise.all([held.config, ...held.layers].map((blob) => this.#blob('blob of an artifact', blob)));
+  }
+
+  /** Labels as meant; everything that runs as the source has it. */
+  async #config(platform: string, { config }: ImageManifest, meant: ImageManifest): Promise<void> {
+    const { task, signal } = this;
+    const { target, fetcher } = this.dependencies;
+    if (config.size > MAX_CONFIG_BYTES) {
+      this.#faults.push(`${platform}: the config is larger than ${MAX_CONFIG_BYTES} bytes`);
+      return;
+    }
+    const now = await this.#observe(`${platform}: config ${config.digest}`, async () => {
+      const bytes = await collect(
+        await target.blob(splitReference(task.target), config, signal),
+        MAX_CONFIG_BYTES,
+      );
+      if (digestOf(bytes) === config.digest) return parseConfig(bytes, task.target).config;
+      throw new FactoryError('TransferCorrupt', `its bytes are those of ${digestOf(bytes)}`);
+    });
+    if (now === undefined) return;
+    const original = await fetcher.config(task.source, meant.config, signal);
+    const before = parseConfig(original, task.source).config;
+    const labels = { ...before.Labels, ...labelsFor(task, before.Labels) };
+    if (!isDeepStrictEqual(now.Labels, labels)) this.#faults.push(`${platform}: labels are not as meant`);
+    for (const field of RUNTIME) {
+      if (!isDeepStrictEqual(now[field], before[field]))
+        this.#faults.push(`${platform}: ${field} differs from the source's`);
+    }
+  }
+
+  async #manifest(what: string, digest: Digest): Promise<ImageManifest | ImageIndex | undefined> {
+    const { target } = this.task;
+    return this.#observe(`${what} ${digest}`, async () => {
+      const raw = await this.dependencies.target.manifest(atDigest(target, digest), this.signal);
+      return raw && parseManifest(raw.bytes, target);
+    });
+  }
+
+  async #blob(what: string, { digest, size }: Descriptor): Promise<void> {
+    const repository = splitReference(this.task.target);
+    const held = await this.#observe(`${what} ${digest}`, () =>
+      this.dependencies.target.headBlob(repository, digest, this.signal),
+    );
+    if (held !== undefined && held !== size) {
+      this.#faults.push(`${what} ${digest} has ${held} bytes instead of ${size}`);
+    }
+  }
+
+  /** Looks at something in the target; that it is not there or damaged is a fault, and the answer is undefined. */
+  async #observe<T>(what: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      const seen = await this.#limit(look);
+      if (seen === undefined) this.#faults.push(`${what} is not there`);
+      return seen;
+    } catch (error) {
+      if (!(error instanceof FactoryError) || !ABOUT_CONTENT.has(error.type)) throw error;
+      const why = error.type === 'ImageNotFound' ? 'is not there' : `is damaged (${error.message})`;
+      this.#faults.push(`${what} ${why}`);
+      return undefined;
+    }
   }
 }

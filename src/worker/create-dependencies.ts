@@ -19,6 +19,7 @@ import { trivySettings } from './scanner.js';
 export async function createDependencies(
   environment: WorkerEnvironment,
   temporal: Client,
+  stopping: AbortSignal = new AbortController().signal,
 ): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
   const { insecureRegistries: insecureHosts, registryCredentials } = environment;
   const allowLists = createAllowLists(environment);
@@ -68,6 +69,7 @@ export async function createDependencies(
         apiKey: async () => (await resolveSecret(account.apiKeySecret, environment)).reveal(),
       });
     },
+    stopping,
     awaitHolder: (workflowId, signal) => awaitHolder(temporal, workflowId, signal),
   };
   const close = async (): Promise<void> => {

@@ -11,8 +11,10 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
+import { WorkerStops } from '../activities/step.js';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { loadEnvironment } from '../config/environment.js';
+import { ensureSearchAttributes } from '../temporal/search-attributes.js';
 import { createDependencies } from './create-dependencies.js';
 import { log, temporalLogger } from './log.js';
 
@@ -22,7 +24,11 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   Runtime.install({ logger: temporalLogger, shutdownSignals: ['SIGINT', 'SIGTERM'] });
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const { connection, client } = await connect(connectionOptions, namespace);
-  const { dependencies, close } = await createDependencies(environment, client);
+  const { registered } = await ensureSearchAttributes(client.connection, namespace);
+  if (registered.length > 0) log.info({ registered }, 'search attributes registered');
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort(new WorkerStops()));
+  const { dependencies, close } = await createDependencies(environment, client, stopping.signal);
   try {
     const worker = await Worker.create({
       connection,

@@ -1,7 +1,8 @@
 import { isCancellation } from '@temporalio/workflow';
+import type { GoodField } from '../contract/continuation.js';
 import { fieldValue } from '../contract/field-value.js';
 import { updateHarnessId } from '../contract/names.js';
-import type { AccountOutcome, FieldUpdate, ImageRecord } from '../contract/outcome.js';
+import type { AccountOutcome, FieldUpdate } from '../contract/outcome.js';
 import type { HarnessTarget, Infra, RunConfig } from '../contract/run.js';
 import { rootFailure } from './failure.js';
 import { runSingleWriter } from './single-writer.js';
@@ -15,11 +16,11 @@ import { updateHarness, type WriterTask } from './update-harness.js';
 export async function updateAccount(
   runId: string,
   config: RunConfig,
-  records: readonly ImageRecord[],
+  good: readonly GoodField[],
   outcomes: AccountOutcome[],
 ): Promise<void> {
   for (const infra of config.infra) {
-    const updates = updatesFor(infra, config, records);
+    const updates = updatesFor(infra, config, good);
     if (updates.length === 0 || config.registryConnector === null) {
       outcomes.push(outcomeOf(config.harness, infra, 'skipped', 'no verified image belongs to a field'));
       continue;
@@ -49,23 +50,21 @@ export async function runWriter(task: WriterTask): Promise<AccountOutcome> {
       staticSummary: `${task.kind} ${infra} images of account ${harness.account}`,
     });
     if (run.kind === 'done') return run.result;
-    return outcomeOf(harness, infra, 'skipped', `in progress elsewhere: ${run.holder} has it`);
+    return outcomeOf(harness, infra, 'failed', `in progress elsewhere: ${run.holder} has it`);
   } catch (error) {
     if (isCancellation(error)) throw error;
     return outcomeOf(harness, infra, 'failed', rootFailure(error).message);
   }
 }
 
-function updatesFor(infra: Infra, config: RunConfig, records: readonly ImageRecord[]): FieldUpdate[] {
-  return records.flatMap(({ item, outcome }) => {
-    const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
-    const { target } = item;
-    if (!good || target === null) return [];
-    return item.fields
-      .filter((field) => field.infra === infra)
-      .map(({ field }) => ({ field, value: fieldValue(target, config.registry, config.valueStyle), target }));
-  });
-}
+const updatesFor = (infra: Infra, config: RunConfig, good: readonly GoodField[]): FieldUpdate[] =>
+  good
+    .filter((field) => field.infra === infra)
+    .map(({ field, target }) => ({
+      field,
+      value: fieldValue(target, config.registry, config.valueStyle),
+      target,
+    }));
 
 const outcomeOf = (
   harness: HarnessTarget,

@@ -24,6 +24,9 @@ const profile = (options: ActivityOptions) => proxyActivities<Activities>({ retr
 /** Input, environment and Harness's API: short questions. */
 export const harness = profile({ startToCloseTimeout: '30s', scheduleToCloseTimeout: '30m' });
 
+/** Harness tries the connector itself, maybe through a delegate. */
+export const checking = profile({ startToCloseTimeout: '2m', scheduleToCloseTimeout: '30m' });
+
 /** Asks the registries about one page of images. */
 export const planning = profile({
   startToCloseTimeout: '5m',

@@ -1,36 +1,30 @@
-import { noteOf } from '../contract/note.js';
-import type { ImageRecord } from '../contract/outcome.js';
-import type { Phase, RunProgress } from '../contract/progress.js';
+import { FAILING_OUTCOMES } from '../contract/outcome.js';
+import type { RunProgress } from '../contract/progress.js';
 
 /** The Web UI renders this; more rows than a person reads only cost. */
 const ROWS = 60;
 
-/** The run as Markdown for the Web UI: what needs a person first, then what is in work, then the rest. */
-export function detailsTable(
-  phase: Phase,
-  images: number,
-  running: RunProgress['running'],
-  records: readonly ImageRecord[],
-): string {
+/** The run as Markdown for the Web UI: what needs a person first, then what is in work, then the newest of the rest. */
+export function detailsTable(progress: RunProgress, done: number): string {
+  const { phase, images, paused, running, finished } = progress;
+  const bad = finished.filter(({ kind }) => FAILING_OUTCOMES.includes(kind));
+  const rest = finished.filter(({ kind }) => !FAILING_OUTCOMES.includes(kind)).reverse();
   const rows = [
-    ...records.filter(needsAttention).map(row),
+    ...bad.map(row),
     ...running.map(({ image, workflowId }) => `| ${cell(image)} | in work | \`${workflowId}\` |`),
-    ...records.filter((record) => !needsAttention(record)).map(row),
+    ...rest.map(row),
   ];
-  const hidden = rows.length - ROWS;
+  const hidden = done + running.length - Math.min(rows.length, ROWS);
   return [
-    `**${phase}**: ${records.length} of ${images} images done`,
+    `**${paused ? `${phase}, paused` : phase}**: ${done} of ${images} images done`,
     '',
     ...(rows.length > 0 ? ['| image | outcome | note |', '|---|---|---|', ...rows.slice(0, ROWS)] : []),
     ...(hidden > 0 ? ['', `and ${hidden} more`] : []),
   ].join('\n');
 }
 
-const needsAttention = ({ outcome }: ImageRecord): boolean =>
-  outcome.kind === 'failed' || outcome.kind === 'blocked' || outcome.kind === 'unresolved';
-
-const row = ({ item, outcome }: ImageRecord): string =>
-  `| ${cell(item.image)} | ${outcome.kind} | ${cell(noteOf(outcome))} |`;
+const row = ({ image, kind, note }: RunProgress['finished'][number]): string =>
+  `| ${cell(image)} | ${kind} | ${cell(note)} |`;
 
 /** Text of others inside a Markdown table: no cell ends early, no line breaks, no markup. */
 const cell = (text: string): string => text.slice(0, 200).replace(/[|\r\n<>[\]`*\\]/g, ' ');

@@ -2,8 +2,10 @@ import {
   ActivityFailure,
   ApplicationFailure,
   defineQuery,
+  isCancellation,
   setCurrentDetails,
   setHandler,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BuildTask, PushTask } from '../contract/activities.js';
@@ -11,6 +13,7 @@ import type { MirrorTask } from '../contract/mirror.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { MirrorOutcome, PushSummary, Step, StepRecord } from '../contract/outcome.js';
 import type { ImageProgress } from '../contract/progress.js';
+import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 import type { Verdict } from '../contract/verdict.js';
 import { building, pushing, scanning, verifying } from './activities.js';
 
@@ -19,6 +22,18 @@ import { building, pushing, scanning, verifying } from './activities.js';
  * so that Temporal shows the child as Failed.
  */
 export async function mirrorImage(task: MirrorTask): Promise<MirrorOutcome> {
+  const end = (value: string): void => upsertSearchAttributes([{ key: FACTORY_OUTCOME, value }]);
+  try {
+    const outcome = await mirror(task);
+    end(outcome.kind);
+    return outcome;
+  } catch (error) {
+    end(isCancellation(error) ? 'cancelled' : 'failed');
+    throw error;
+  }
+}
+
+async function mirror(task: MirrorTask): Promise<MirrorOutcome> {
   const track = new Track(task.image);
   const verdict = await scan(task, track);
   if (verdict?.decision === 'block') return { kind: 'blocked', verdict, steps: track.steps };

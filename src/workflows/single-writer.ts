@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { type SearchAttributePair, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ChildWorkflowCancellationType, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { waiting } from './activities.js';
 
@@ -14,7 +14,12 @@ const MAX_ROUNDS = 5;
  */
 export async function runSingleWriter<Task, Result>(
   workflow: (task: Task) => Promise<Result>,
-  options: { workflowId: string; staticSummary: string; args: [Task] },
+  options: {
+    workflowId: string;
+    staticSummary: string;
+    args: [Task];
+    typedSearchAttributes?: SearchAttributePair[];
+  },
 ): Promise<SingleWriterResult<Result>> {
   let holder = 'another run';
   for (let round = 0; round < MAX_ROUNDS; round++) {

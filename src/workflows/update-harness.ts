@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
 import type { AccountOutcome } from '../contract/outcome.js';
-import { harness, readingBack } from './activities.js';
+import { checking, harness, readingBack } from './activities.js';
 import { rootFailure } from './failure.js';
 
 /** What the single writer of an account and infra is asked to do. */
@@ -27,7 +27,7 @@ async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
     rejected: [],
   } satisfies Partial<AccountOutcome>;
   try {
-    await harness.checkAccount.executeWithOptions({ summary: `connector ${task.connector}` }, [task]);
+    await checking.checkAccount.executeWithOptions({ summary: `connector ${task.connector}` }, [task]);
   } catch (error) {
     if (isCancellation(error)) throw error;
     const { type, message } = rootFailure(error);
@@ -38,32 +38,38 @@ async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
     task,
   ]);
   return CancellationScope.nonCancellable(async () => {
-    const done = { ...base, snapshotKey: snapshot.key };
+    let done: Omit<AccountOutcome, 'kind' | 'reason'> = { ...base, snapshotKey: snapshot.key };
     try {
       const { updated, rejected } = await harness.updateAccount.executeWithOptions(
         { summary: `set ${task.updates.length} fields` },
         [{ ...task, snapshotKey: snapshot.key }],
       );
-      const outcome = { ...done, updated, rejected };
+      done = { ...done, updated, rejected };
       const fields = new Set(rejected.map(({ field }) => field));
       const accepted = task.updates.filter(({ field }) => !fields.has(field));
       await readingBack.readBackAccount.executeWithOptions({ summary: 'read back' }, [
         { ...task, updates: accepted },
       ]);
-      return { ...outcome, ...summary(updated.length, rejected.length) };
+      return { ...done, ...summary(updated.length, rejected.length) };
     } catch (error) {
       return { ...done, kind: 'failed', reason: rootFailure(error).message };
     }
   });
 }
 
+/** A field that Harness rejected is not as it was asked to be: the run must show it. */
 function summary(updated: number, rejected: number): Pick<AccountOutcome, 'kind' | 'reason'> {
-  const refused = rejected === 0 ? '' : `; Harness rejected ${rejected}`;
-  if (updated === 0) return { kind: 'unchanged', reason: `every field already has its value${refused}` };
-  return {
-    kind: 'updated',
-    reason: `${updated} field${updated === 1 ? '' : 's'} set and read back${refused}`,
-  };
+  const set =
+    updated === 0
+      ? 'every other field already has its value'
+      : `${updated} field${updated === 1 ? '' : 's'} set and read back`;
+  if (rejected > 0)
+    return {
+      kind: 'failed',
+      reason: `Harness rejected ${rejected} field${rejected === 1 ? '' : 's'}; ${set}`,
+    };
+  if (updated === 0) return { kind: 'unchanged', reason: 'every field already has its value' };
+  return { kind: 'updated', reason: set };
 }
 
 async function restore(task: AccountTask): Promise<AccountOutcome> {

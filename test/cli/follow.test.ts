@@ -13,6 +13,8 @@ const run = (phase: RunProgress['phase'], finished: RunProgress['finished'] = []
   runId: 'run',
   images: 2,
   counts: {},
+  paused: false,
+  maxConcurrency: 5,
   running: [],
   finished,
 });

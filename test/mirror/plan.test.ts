@@ -1,7 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { DiscoveredImage, RunConfig } from '../../src/contract/run.js';
 import type { Verdict } from '../../src/contract/verdict.js';
-import { writeLedger } from '../../src/mirror/ledger.js';
+import { ledgerKey, readLedger, writeLedger } from '../../src/mirror/ledger.js';
 import { planImages } from '../../src/mirror/plan.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { digestOf } from '../../src/registry/digest.js';
@@ -22,10 +23,15 @@ async function planOne(
 }
 
 /** Mirrors an image as a run does, with or without the memory of it. */
-async function mirrored(sides: Sides, image: TestImage, remember: boolean): Promise<void> {
+async function mirrored(
+  sides: Sides,
+  image: TestImage,
+  remember: 'verified' | 'unverified' | 'forgotten',
+): Promise<void> {
   const task = await built(sides, NAME, image);
   await pushImage(task, { ...sides, target: sides.registry }, context());
-  if (!remember) return;
+  if (remember === 'unverified') return;
+  if (remember === 'forgotten') return rm(sides.evidence.locate(ledgerKey(task.target)));
   await writeLedger(sides.evidence, {
     target: task.target,
     digest: task.built.digest,
@@ -33,6 +39,7 @@ async function mirrored(sides: Sides, image: TestImage, remember: boolean): Prom
     templateDigest: task.build.templateDigest,
     runId: 'run-1',
     verifiedAt: '2026-11-01T00:00:00.000Z',
+    previous: null,
   });
 }
 
@@ -64,7 +71,7 @@ describe('the plan says', () => {
   it.each(['oci', 'docker'] as const)(
     'unchanged for a mirrored and scanned %s image, remembered or not',
     async (flavour) => {
-      for (const remember of [true, false]) {
+      for (const remember of ['verified', 'forgotten'] as const) {
         const sides = await openSides();
         const image = twoPlatformImage(flavour);
         await mirrored(sides, image, remember);
@@ -77,7 +84,7 @@ describe('the plan says', () => {
   it('unchanged but in need of a scan when none is on record, the policy changed, or the last one blocked', async () => {
     const sides = await openSides();
     const image = twoPlatformImage();
-    await mirrored(sides, image, true);
+    await mirrored(sides, image, 'verified');
     expect(await planOne(sides)).toMatchObject({ state: 'needs-scan', reason: 'no scan of it is on record' });
     await scanned(sides, image, { policyDigest: digestOf('an older policy') });
     expect(await planOne(sides)).toMatchObject({
@@ -95,7 +102,7 @@ describe('the plan says', () => {
   it('update when the source moved, and when the template changed', async () => {
     const sides = await openSides();
     const image = twoPlatformImage();
-    await mirrored(sides, image, true);
+    await mirrored(sides, image, 'verified');
     await scanned(sides, image);
     const other = runConfig(sides, { buildPush: { ...BUILD, templateDigest: digestOf('another template') } });
     expect(await planOne(sides, other)).toMatchObject({
@@ -114,7 +121,7 @@ describe('the plan says', () => {
   it('drift when the tag was replaced, even by an image with our marks, and when it is gone', async () => {
     const sides = await openSides();
     const image = twoPlatformImage();
-    await mirrored(sides, image, true);
+    await mirrored(sides, image, 'verified');
     await publish(sides.registry, sides.targetReference(NAME), imageOf());
     expect(await planOne(sides)).toMatchObject({ state: 'update', drift: 'replaced' });
 
@@ -127,8 +134,43 @@ describe('the plan says', () => {
       templateDigest: BUILD.templateDigest,
       runId: 'run-1',
       verifiedAt: '2026-11-01T00:00:00.000Z',
+      previous: null,
     });
     expect(await planOne(gone)).toMatchObject({ state: 'create', drift: 'missing' });
+  });
+
+  it('update for what was pushed and never verified, however good its marks are', async () => {
+    const sides = await openSides();
+    const image = twoPlatformImage();
+    await mirrored(sides, image, 'unverified');
+    await scanned(sides, image);
+    expect(await planOne(sides)).toMatchObject({
+      state: 'update',
+      drift: null,
+      reason: expect.stringContaining('never verified'),
+    });
+  });
+
+  it('no drift when a run died before its tag was put', async () => {
+    const sides = await openSides();
+    const image = twoPlatformImage();
+    await mirrored(sides, image, 'verified');
+    const before = await readLedger(sides.evidence, sides.targetReference(NAME));
+    await writeLedger(sides.evidence, {
+      target: sides.targetReference(NAME),
+      digest: digestOf('what was about to be put'),
+      sourceDigest: digestOf('a newer source'),
+      templateDigest: BUILD.templateDigest,
+      runId: 'run-2',
+      verifiedAt: null,
+      previous: before?.digest ?? null,
+    });
+    await publish(sides.registry, sides.sourceReference(NAME), twoPlatformImage('oci', { version: '2' }));
+    expect(await planOne(sides)).toMatchObject({
+      state: 'update',
+      drift: null,
+      reason: 'the source has a new image',
+    });
   });
 
   it('update for a tag that holds an image which is not ours', async () => {

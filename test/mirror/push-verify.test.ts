@@ -1,4 +1,4 @@
-import { mkdir, rm, truncate } from 'node:fs/promises';
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { PushTask } from '../../src/contract/activities.js';
@@ -180,6 +180,24 @@ describe('verifying finds', () => {
     const [layer] = platforms[1]?.layers ?? [];
     await truncate(storedAt(sides, layer?.digest ?? digestOf('')), 10);
     await expect(verify(sides, task)).rejects.toThrow(/linux\/arm64\/v8: layer sha256:\w+ has 10 bytes/);
+  });
+
+  it('a config that was damaged', async () => {
+    const { sides, task } = await pushed();
+    const manifest = JSON.parse(await crane('manifest', '--platform', 'linux/amd64', task.target));
+    await truncate(storedAt(sides, manifest.config.digest), 10);
+    await expect(verify(sides, task)).rejects.toMatchObject({
+      type: 'VerificationFailed',
+      message: expect.stringContaining('linux/amd64: config'),
+    });
+  });
+
+  it('a platform’s manifest that was damaged', async () => {
+    const { sides, task } = await pushed();
+    const [platform] = task.built.platforms;
+    const path = storedAt(sides, platform?.target ?? digestOf(''));
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"size":', '"size": '));
+    await expect(verify(sides, task)).rejects.toMatchObject({ type: 'VerificationFailed' });
   });
 
   it('a platform’s manifest that is gone', async () => {

@@ -2,9 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { startTemporal } from '../../src/demo/services/temporal.js';
+import { ensureSearchAttributes } from '../../src/temporal/search-attributes.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -25,6 +27,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     }),
     startTemporal({ uiPort: false }),
   ]);
+  const connection = await Connection.connect({ address: temporal.address });
+  await ensureSearchAttributes(connection, temporal.namespace);
+  await connection.close();
   const bundlePath = join(directory, 'workflows.js');
   await writeFile(bundlePath, bundle.code);
   project.provide('temporalAddress', temporal.address);

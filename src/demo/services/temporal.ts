@@ -11,6 +11,8 @@ export interface TemporalOptions {
   port?: number;
   /** Web UI's port, or `false` for none; a free one when absent. */
   uiPort?: number | false;
+  /** Server settings, e.g. `{ 'limit.historyCount.suggestContinueAsNew': '50' }`. */
+  dynamicConfig?: Readonly<Record<string, string>>;
   /** Created at the start; `default` when absent. */
   namespace?: string;
   log?: (line: string) => void;
@@ -38,6 +40,8 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)];
     args.push('--namespace', namespace, '--log-level', 'error');
     args.push(...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]));
+    for (const [name, value] of Object.entries(options.dynamicConfig ?? {}))
+      args.push('--dynamic-config-value', `${name}=${value}`);
     if (options.dbFile !== undefined) args.push('--db-filename', options.dbFile);
     const server = await startService({
       name: 'Temporal',

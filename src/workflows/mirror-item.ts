@@ -1,41 +1,37 @@
-import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
+import { isCancellation } from '@temporalio/workflow';
 import type { MirrorTask } from '../contract/mirror.js';
 import { mirrorImageId } from '../contract/names.js';
 import type { ImageOutcome } from '../contract/outcome.js';
 import type { PlanItem, ResolvedItem } from '../contract/plan.js';
 import type { RunConfig } from '../contract/run.js';
+import { FACTORY_IMAGE } from '../contract/search-attributes.js';
 import type { DatabasePin } from '../contract/verdict.js';
 import { endWithoutWork, needsWork } from './ends.js';
 import { rootFailure } from './failure.js';
 import { mirrorImage } from './mirror-image.js';
 import type { RunState } from './run-state.js';
-import { Semaphore } from './semaphore.js';
 import { runSingleWriter } from './single-writer.js';
 
-/** Brings every image of the plan to its end, at most `maxConcurrency` at once. Never throws but when cancelled. */
-export async function mirrorAll(
+/** Starts (or settles) one planned image; it ends in `state`, whatever its end is. */
+export function startItem(
   state: RunState,
   config: RunConfig,
-  items: readonly PlanItem[],
+  item: PlanItem,
   database: DatabasePin | null,
-): Promise<void> {
-  const permits = new Semaphore(config.maxConcurrency);
-  const ends = items.map(async (item) => {
-    if (!needsWork(item)) return state.ended({ item, outcome: endWithoutWork(item) });
-    await permits.run(async () => {
-      const workflowId = mirrorImageId(item.target);
-      state.started(item, workflowId);
-      state.ended({
-        item,
-        outcome: await mirrorOne(mirrorTask(state.runId, config, item, database), workflowId),
-      });
+): void {
+  if (!needsWork(item)) {
+    state.ended({ item, outcome: endWithoutWork(item) });
+    return;
+  }
+  state.planned(item);
+  state.steering.start(async () => {
+    const workflowId = mirrorImageId(item.target);
+    state.started(item, workflowId);
+    state.ended({
+      item,
+      outcome: await mirrorOne(mirrorTask(state.runId, config, item, database), workflowId),
     });
   });
-  // Wait for all before a cancellation goes on: children that still clean up belong into the report.
-  const settled = await Promise.allSettled(ends);
-  for (const end of settled) if (end.status === 'rejected') throw end.reason;
-  // A child's cancellation is its image's outcome; that it was the run which was cancelled shows here.
-  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was cancelled');
 }
 
 async function mirrorOne(task: MirrorTask, workflowId: string): Promise<ImageOutcome> {
@@ -44,6 +40,7 @@ async function mirrorOne(task: MirrorTask, workflowId: string): Promise<ImageOut
       workflowId,
       args: [task],
       staticSummary: `${task.image} → ${task.target}`,
+      typedSearchAttributes: [{ key: FACTORY_IMAGE, value: task.image.slice(0, 255) }],
     });
     return run.kind === 'done'
       ? run.result

@@ -1,0 +1,171 @@
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import type { RunSummaryForReport } from '../contract/activities.js';
+import type { Continuation } from '../contract/continuation.js';
+import type { RunInput } from '../contract/input.js';
+import {
+  type AccountOutcome,
+  FAILING_OUTCOMES,
+  type ReportRef,
+  type RunResult,
+} from '../contract/outcome.js';
+import type { DiscoverySummary, RunConfig } from '../contract/run.js';
+import { updateAccount } from './account.js';
+import { harness, reporting } from './activities.js';
+import { deadlineOf } from './deadline.js';
+import { unfinishedEnd } from './ends.js';
+import { asEnd, type Failure, rootFailure } from './failure.js';
+import { mirrorPages, type PageCursor } from './mirror-pages.js';
+import { Outcomes } from './outcomes.js';
+import { RunState } from './run-state.js';
+
+/** What a run finds out on its way, kept whatever stops it, since the report needs it. */
+export class Run {
+  readonly state: RunState;
+  deadlineAt = deadlineOf().toISOString();
+  #startedAt = workflowInfo().startTime.toISOString();
+  #config: RunConfig | null = null;
+  #discovery: DiscoverySummary | null = null;
+  #cursor: PageCursor = { nextPage: 0, database: null };
+  readonly #outcomes: Outcomes;
+  readonly #accounts: AccountOutcome[] = [];
+
+  constructor(runId: string) {
+    this.#outcomes = new Outcomes(runId);
+    this.state = new RunState(runId, this.#outcomes);
+  }
+
+  get config(): RunConfig {
+    if (this.#config === null) throw new Error('the run has not begun');
+    return this.#config;
+  }
+
+  /** Fixes the configuration, or takes over where an earlier execution stopped. @throws what the input's faults are */
+  async begin(input: RunInput, continuation: Continuation | undefined): Promise<void> {
+    if (continuation !== undefined) return this.#takeOver(continuation);
+    try {
+      this.#config = await harness.resolveRun.executeWithOptions(
+        { summary: 'input, environment, templates' },
+        [input],
+      );
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      throw asEnd(rootFailure(error));
+    }
+    this.state.steering.configure({ paused: false, maxConcurrency: this.config.maxConcurrency });
+  }
+
+  millisecondsLeft(): number {
+    return Math.max(1, Date.parse(this.deadlineAt) - Date.now());
+  }
+
+  /** @returns whether the run has to go on in another execution. */
+  async work(): Promise<boolean> {
+    const { state, config } = this;
+    if (this.#discovery === null) {
+      state.enter('discover');
+      this.#discovery = await harness.discoverImages.executeWithOptions({ summary: 'ask Harness' }, [
+        { runId: state.runId, config },
+      ]);
+    }
+    state.discovered(this.#discovery.images);
+    state.enter('mirror');
+    const more = await mirrorPages(state, config, this.#discovery, this.#cursor);
+    await this.#outcomes.flush();
+    if (more || !config.modifyDefault) return more;
+    state.enter('update');
+    await updateAccount(state.runId, config, state.goodFields, this.#accounts);
+    return false;
+  }
+
+  continuation(): Continuation {
+    if (this.#discovery === null) throw new Error('nothing was discovered yet');
+    const { paused, maxConcurrency } = this.state.steering.state();
+    return {
+      config: this.config,
+      discovery: this.#discovery,
+      ...this.#cursor,
+      outcomePages: this.#outcomes.pages,
+      counts: this.state.counts,
+      goodFields: this.state.goodFields,
+      steering: { paused, maxConcurrency },
+      startedAt: this.#startedAt,
+      deadlineAt: this.deadlineAt,
+    };
+  }
+
+  /** Gives every image an end and writes the report. */
+  async report(ended: RunSummaryForReport['ended']): Promise<ReportRef> {
+    const { state } = this;
+    state.enter('report');
+    const outcome = unfinishedEnd(ended);
+    for (const item of state.unfinished()) state.ended({ item, outcome });
+    await this.#outcomes.flush();
+    for (const discoveryPage of this.#discovery?.pages.slice(this.#cursor.nextPage) ?? []) {
+      const page = this.#outcomes.pages.length;
+      const { key, images } = await reporting.recordUnreached({
+        runId: state.runId,
+        discoveryPage,
+        page,
+        outcome,
+      });
+      this.#outcomes.pages.push(key);
+      state.counts[outcome.kind] += images;
+    }
+    return reporting.writeReport.executeWithOptions({ summary: 'report' }, [
+      {
+        runId: state.runId,
+        workflowId: workflowInfo().workflowId,
+        startedAt: this.#startedAt,
+        finishedAt: new Date().toISOString(),
+        config: this.config,
+        database: this.#cursor.database,
+        answeredBy: this.#discovery?.answeredBy ?? null,
+        pages: this.#outcomes.pages,
+        accounts: this.#accounts,
+        ended,
+      },
+    ]);
+  }
+
+  result(report: ReportRef): RunResult {
+    return {
+      kind: 'run',
+      runId: this.state.runId,
+      registry: this.config.registry,
+      counts: this.state.counts,
+      accounts: this.#accounts.map(({ infra, kind, reason }) => ({ infra, kind, reason })),
+      report,
+    };
+  }
+
+  /** Why the run is not a success, if it is none. */
+  failure(report: ReportRef): Failure | null {
+    const { counts } = this.state;
+    const bad = FAILING_OUTCOMES.filter((kind) => counts[kind] > 0);
+    if (bad.length > 0) {
+      const list = bad.map((kind) => `${counts[kind]} ${kind}`).join(', ');
+      return {
+        type: 'ImagesFailed',
+        message: `${list} of ${this.state.done()} images; report: ${report.html}`,
+      };
+    }
+    const account = this.#accounts.find(({ kind }) => kind === 'refused' || kind === 'failed');
+    if (account === undefined) return null;
+    const message = `${account.infra}: ${account.reason}; report: ${report.html}`;
+    return { type: 'HarnessNotUpdated', message };
+  }
+
+  #takeOver(continuation: Continuation): void {
+    const { config, discovery, nextPage, database, outcomePages, counts, goodFields, steering } =
+      continuation;
+    this.#config = config;
+    this.#discovery = discovery;
+    this.#cursor = { nextPage, database };
+    this.#outcomes.pages.push(...outcomePages);
+    Object.assign(this.state.counts, counts);
+    this.state.goodFields.push(...goodFields);
+    this.state.steering.configure(steering);
+    this.#startedAt = continuation.startedAt;
+    this.deadlineAt = continuation.deadlineAt;
+  }
+}
