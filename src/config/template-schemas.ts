@@ -70,7 +70,11 @@ export const gatherScanSchema = z.strictObject({
     .array(z.enum(['default', 'customer']))
     .max(2)
     .default(['default'])
-    .describe('Which of Harness’s configurations name the images; none with `[]`.'),
+    .describe(
+      'Which of Harness’s configurations name the images; none with `[]`. `default`: what Harness ships. ' +
+        '`customer`: the account’s own overrides. With both, a version that someone pinned stays, and what an earlier run ' +
+        'set from a default follows the default of today.',
+    ),
   include: z
     .array(glob)
     .max(500)

@@ -14,6 +14,8 @@ import {
 } from './account-records.js';
 import { sendBatch } from './batch.js';
 import type { HarnessClient } from './client.js';
+import { assumeFollowed, type Followed, readFollowed, writeFollowed } from './followed.js';
+import { targetOfValue } from './image-location.js';
 
 export interface AccountPorts {
   client: HarnessClient;
@@ -53,13 +55,14 @@ export async function snapshotAccount(
 
 /**
  * Sets the fields that do not have their value yet, in one batch. The intent is on record before it is sent, so that a
- * crash in between can be undone. `before` comes from the snapshot: a retry reports the same.
+ * crash in between can be undone, and so that a later run knows which versions came from Harness's defaults. `before`
+ * comes from the snapshot: a retry reports the same.
  *
  * @throws FactoryError `SnapshotMissing` without a snapshot: nothing is changed that could not be put back.
  */
 export async function updateAccount(
   { client, evidence, signal }: AccountPorts,
-  task: OfInfra & Pick<AccountUpdateTask, 'updates'> & { snapshotKey: string },
+  task: OfInfra & Pick<AccountUpdateTask, 'updates' | 'registry'> & { snapshotKey: string },
 ): Promise<Pick<AccountOutcome, 'updated' | 'rejected'>> {
   const { runId, infra } = task;
   const owner = { account: client.account, infra };
@@ -74,19 +77,57 @@ export async function updateAccount(
   const now = await client.customerConfig(infra, { overridesOnly: true }, signal);
   const pending = task.updates.filter(({ field, value }) => now[field] !== value);
 
+  const followed =
+    (await readFollowed(evidence, owner, signal)) ?? assumeFollowed(snapshot.overrides, task.registry);
+  const follows = (field: string, value: string | null | undefined): boolean =>
+    value != null && followed.get(field)?.includes(value) === true;
+  /** A person's version, kept: the copy is of what they pinned. */
+  const pinned = ({ field, target }: FieldUpdate): boolean => {
+    const value = before(field);
+    return value !== null && !follows(field, value) && targetOfValue(value, task.registry) === target;
+  };
+  /** The record with the updates; a field that `settled` does not have keeps the value that it may still show. */
+  const following = (settled: (field: string) => boolean): Followed => {
+    const next = new Map(followed);
+    for (const update of task.updates) {
+      const { field, value } = update;
+      const shown = now[field];
+      const kept = shown !== undefined && shown !== value && !settled(field) && follows(field, shown);
+      next.set(field, pinned(update) ? [] : [...(kept ? [shown] : []), value]);
+    }
+    return next;
+  };
+
   const key = appliedKey(runId, infra);
   const earlier = (await readRecord(evidence, key, appliedSchema, owner, signal))?.fields ?? [];
   const record = async (fields: Applied['fields']): Promise<void> => {
     await evidence.put(key, toJson({ version: 1, runId, ...owner, fields }), signal);
   };
   const intent = new Map(earlier.map((entry) => [entry.field, entry]));
-  for (const { field, value } of pending) intent.set(field, { field, value, before: before(field) });
-  if (pending.length > 0) await record([...intent.values()]);
+  for (const { field, value } of pending) {
+    const was = before(field);
+    intent.set(field, { field, value, before: was, followed: follows(field, was) });
+  }
+  if (pending.length > 0) {
+    await record([...intent.values()]);
+    await writeFollowed(
+      evidence,
+      owner,
+      following(() => false),
+      signal,
+    );
+  }
 
   const refused = await sendBatch(pending, (batch) => client.updateConfig(infra, batch, signal));
   const rejected = refused.map(({ entry: { field, value }, reason }) => ({ field, value, reason }));
   const lost = new Set(rejected.map(({ field }) => field));
   if (lost.size > 0) await record([...intent.values()].filter(({ field }) => !lost.has(field)));
+  await writeFollowed(
+    evidence,
+    owner,
+    following((field) => !lost.has(field)),
+    signal,
+  );
 
   const updated = task.updates
     .map((update) => ({ ...update, before: before(update.field) }))

@@ -13,8 +13,10 @@ import {
 import { plain } from './text.js';
 import { badAnswer, callHarness, type HarnessCall } from './transport.js';
 
-/** Under the 30 s that a Harness activity has. */
+/** Under the 30 s that an activity of one question has. */
 const DEFAULT_TIMEOUT_MS = 20_000;
+/** Harness may hand the test to a delegate, which first has to pick it up. */
+const CONNECTOR_TEST_MS = 60_000;
 
 export interface HarnessClientOptions {
   /** Normalised gateway URL, as `normaliseGateway` gives it. */
@@ -22,8 +24,10 @@ export interface HarnessClientOptions {
   account: string;
   /** Asked at every call, so that a rotated secret is picked up. */
   apiKey: () => Promise<string>;
-  /** For one call as a whole. */
+  /** For one call as a whole, but a connector's test; 20 s. */
   timeoutMs?: number;
+  /** For a connector's test; 60 s. */
+  connectorTestMs?: number;
 }
 
 /** What Harness says after trying a connector. */
@@ -40,12 +44,14 @@ export class HarnessClient {
   readonly #gateway: string;
   readonly #apiKey: () => Promise<string>;
   readonly #timeoutMs: number;
+  readonly #connectorTestMs: number;
 
   constructor(options: HarnessClientOptions) {
     this.account = options.account;
     this.#gateway = options.gateway;
     this.#apiKey = options.apiKey;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#connectorTestMs = options.connectorTestMs ?? CONNECTOR_TEST_MS;
   }
 
   /** Host and port, for messages. */
@@ -128,22 +134,23 @@ export class HarnessClient {
 
   /** Has Harness try the connector's address and credentials. A failed test is an answer, not an error. */
   async testConnector(reference: string, signal?: AbortSignal): Promise<ConnectorTest> {
-    const test = await this.#ask(connectorTestSchema, {
+    const call = {
       method: 'POST',
       path: `/ng/api/connectors/testConnection/${encodeURIComponent(accountConnectorId(reference))}`,
       query: {},
       what: `the test of connector ${reference}`,
       signal,
-    });
+    } as const;
+    const test = await this.#ask(connectorTestSchema, call, this.#connectorTestMs);
     if (test.status === 'SUCCESS') return { ok: true };
     const said = test.errorSummary || (test.errors ?? []).map(({ message }) => message ?? '').join(', ');
     return { ok: false, reason: plain(said, '') || `its status is ${plain(test.status, '', 40)}` };
   }
 
-  async #ask<T>(schema: z.ZodType<T>, call: HarnessCall): Promise<T> {
+  async #ask<T>(schema: z.ZodType<T>, call: HarnessCall, timeoutMs = this.#timeoutMs): Promise<T> {
     const apiKey = await this.#apiKey();
     const query = { accountIdentifier: this.account, ...call.query };
-    const endpoint = { gateway: this.#gateway, apiKey, timeoutMs: this.#timeoutMs };
+    const endpoint = { gateway: this.#gateway, apiKey, timeoutMs };
     const parsed = schema.safeParse(await callHarness(endpoint, { ...call, query }));
     if (parsed.success) return parsed.data;
     const where = parsed.error.issues[0]?.path.map(String).join('.') ?? '';

@@ -31,6 +31,20 @@ export function locate(name: string, sourceRegistries: readonly string[], regist
   }
 }
 
+/** What follows `<registry>/` in a value; undefined for images of others. Hosts do not differ by case. */
+export function belowRegistry(value: string, registry: string): string | undefined {
+  const [host = '', ...path] = trimmed(registry).split('/');
+  const belowHost = [...path, ''].join('/');
+  const slash = value.indexOf('/');
+  const below = value.slice(slash + 1);
+  const same = value.slice(0, slash).toLowerCase() === host.toLowerCase() && below.startsWith(belowHost);
+  return same ? below.slice(belowHost.length) : undefined;
+}
+
+/** Where the copy behind an override is or belongs: for one of ours, itself. Null when the value can't be read. */
+export const targetOfValue = (value: string, registry: string): Reference | null =>
+  locate(belowRegistry(value, registry) ?? value, [], registry).target;
+
 /** The Hub's `library/` is implied where people write `alpine`, so it is not carried over. */
 function targetOf(host: string, path: string, tag: string, registry: string): Reference {
   const official = host === NO_HOST || host === HUB ? /^library\/([^/]+)$/.exec(path)?.[1] : undefined;
@@ -44,15 +58,7 @@ function targetOf(host: string, path: string, tag: string, registry: string): Re
 export function ownImages(
   input: Pick<DiscoveryInput, 'configs' | 'extraImages' | 'sourceRegistries' | 'registry'>,
 ): (value: string) => string {
-  const [host = '', ...path] = trimmed(input.registry).split('/');
-  const belowHost = [...path, ''].join('/');
-  /** What follows `<registry>/`; undefined for images of others. Hosts do not differ by case. */
-  const ours = (value: string): string | undefined => {
-    const slash = value.indexOf('/');
-    const below = value.slice(slash + 1);
-    const same = value.slice(0, slash).toLowerCase() === host.toLowerCase() && below.startsWith(belowHost);
-    return same ? below.slice(belowHost.length) : undefined;
-  };
+  const ours = (value: string): string | undefined => belowRegistry(value, input.registry);
   const byTarget = new Map<Reference, string>();
   for (const name of [
     ...input.configs.flatMap((config) => [

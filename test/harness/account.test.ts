@@ -30,7 +30,8 @@ async function world() {
   const evidence = new FolderEvidenceStore(await temporaryDirectory());
   const ports: AccountPorts = { client: clientOf(simulator), evidence };
   const posts = () => simulator.requests.filter(({ method }) => method === 'POST');
-  const set = (...updates: FieldUpdate[]) => updateAccount(ports, { ...RUN, updates, snapshotKey: BEFORE });
+  const set = (...updates: FieldUpdate[]) =>
+    updateAccount(ports, { ...RUN, registry: REGISTRY, updates, snapshotKey: BEFORE });
   const stored = async (key: string) => JSON.parse((await evidence.get(key))?.toString() ?? 'null');
   return { simulator, overrides: simulator.state.overrides.K8, evidence, ports, posts, set, stored };
 }
@@ -166,7 +167,7 @@ describe('an update', () => {
       ],
       rejected: [],
     });
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 1, leftAlone: [] });
+    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 1, leftAlone: [], rejected: [] });
     expect(overrides).toEqual(PINNED);
   });
 
@@ -204,7 +205,7 @@ describe('a restore', () => {
     await set(ADDON, CLONE);
     overrides.s3UploadTag = 'plugins/s3:changed-by-a-person';
     const sent = posts().length;
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 1, leftAlone: [] });
+    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 1, leftAlone: [], rejected: [] });
     expect(overrides).toEqual({ ...PINNED, s3UploadTag: 'plugins/s3:changed-by-a-person' });
     expect(
       posts()
@@ -231,7 +232,12 @@ describe('a restore', () => {
     await snapshotAccount(ports, RUN);
     await set(ADDON, CLONE);
     overrides.gitCloneTag = 'harness/drone-git:by-a-person';
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 0, reset: 1, leftAlone: ['gitCloneTag'] });
+    expect(await restoreAccount(ports, RUN)).toEqual({
+      restored: 0,
+      reset: 1,
+      leftAlone: ['gitCloneTag'],
+      rejected: [],
+    });
     expect(overrides).toEqual({ ...PINNED, gitCloneTag: 'harness/drone-git:by-a-person' });
   });
 
@@ -240,8 +246,31 @@ describe('a restore', () => {
     await snapshotAccount(ports, RUN);
     await set(ADDON, CLONE);
     delete simulator.state.defaults.K8.addonTag;
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 0, leftAlone: ['addonTag'] });
+    const expected = {
+      restored: 1,
+      reset: 0,
+      leftAlone: [],
+      rejected: [{ field: 'addonTag', reason: expect.stringContaining('Field addonTag does not exist') }],
+    };
+    expect(await restoreAccount(ports, RUN)).toEqual(expected);
     expect(overrides.gitCloneTag).toBe(PINNED.gitCloneTag);
+    expect(await restoreAccount(ports, RUN)).toEqual(expected);
+  });
+
+  it('tells what Harness refuses from what someone changed', async () => {
+    const { ports, set, overrides, simulator } = await world();
+    await snapshotAccount(ports, RUN);
+    const s3 = update('s3UploadTag', 'plugins/s3:1.5.3');
+    await set(ADDON, CLONE, s3);
+    overrides.gitCloneTag = 'harness/drone-git:by-a-person';
+    delete simulator.state.defaults.K8.s3UploadTag;
+    expect(await restoreAccount(ports, RUN)).toEqual({
+      restored: 0,
+      reset: 1,
+      leftAlone: ['gitCloneTag'],
+      rejected: [{ field: 's3UploadTag', reason: expect.stringContaining('s3UploadTag') }],
+    });
+    expect(overrides.s3UploadTag).toBe(s3.value);
   });
 
   it('is not done before the account shows it', async () => {
@@ -251,13 +280,13 @@ describe('a restore', () => {
     simulator.state.readLag = 1;
     expect(await failure(restoreAccount(ports, RUN))).toMatchObject({ type: 'HarnessNotUpdated' });
     simulator.state.readLag = 0;
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 0, leftAlone: [] });
+    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 1, reset: 0, leftAlone: [], rejected: [] });
   });
 
   it('of a run that changed nothing changes nothing', async () => {
     const { ports, posts } = await world();
     await snapshotAccount(ports, RUN);
-    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 0, reset: 0, leftAlone: [] });
+    expect(await restoreAccount(ports, RUN)).toEqual({ restored: 0, reset: 0, leftAlone: [], rejected: [] });
     expect(posts()).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Fault } from '../../src/demo/harness-simulator/index.js';
+import { HarnessClient } from '../../src/harness/client.js';
 import { accountConnectorId } from '../../src/harness/connector-id.js';
 import { HarnessFieldRejected } from '../../src/harness/errors.js';
 import { ACCOUNT, clientOf, EXPIRED_KEY, failure, KEY, READ_ONLY_KEY, simulate } from '../support/harness.js';
@@ -183,6 +184,30 @@ describe('the client', () => {
 });
 
 describe('a connector', () => {
+  it('has a minute for its test, since a delegate may have to make it, and 20 s for a question', async () => {
+    const { url } = await simulate();
+    const client = new HarnessClient({ gateway: url, account: ACCOUNT, apiKey: async () => KEY });
+    const limit = vi.spyOn(AbortSignal, 'timeout');
+    onTestFinished(() => limit.mockRestore());
+    expect(await client.testConnector('account.private_registry')).toEqual({ ok: true });
+    await client.connector('account.private_registry');
+    expect(limit.mock.calls).toEqual([[60_000], [20_000]]);
+  });
+
+  it('whose test takes longer than that is a passing trouble', async () => {
+    const simulator = await simulate();
+    simulator.fail({ path: 'testConnection', how: { kind: 'hang' } });
+    const client = new HarnessClient({
+      ...{ gateway: simulator.url, account: ACCOUNT, apiKey: async () => KEY },
+      connectorTestMs: 200,
+    });
+    expect(await failure(client.testConnector('account.private_registry'))).toMatchObject({
+      type: 'HarnessUnavailable',
+      retryable: true,
+      message: expect.stringMatching(/test of connector account\.private_registry: no answer within 0\.2 s/),
+    });
+  });
+
   it('of the account is asked for by its id alone', () => {
     expect(accountConnectorId('account.harnessImage')).toBe('harnessImage');
   });

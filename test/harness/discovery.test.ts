@@ -144,6 +144,36 @@ describe('discovery', () => {
       ]);
     });
 
+    const ours = (version: string) => `${REGISTRY}/harness/a:${version}`;
+    const both = (version: string, override: string, followed?: Record<string, string[]>) =>
+      names({
+        configs: [
+          {
+            ...K8({ a: `harness/a:${version}` }, { a: override }),
+            followed: followed && new Map(Object.entries(followed)),
+          },
+        ],
+        sources: ['default', 'customer'],
+      });
+
+    it.each<[string, string, string, Record<string, string[]> | undefined, string]>([
+      ['goes on from what an earlier run set', '3', ours('2'), { a: [ours('2')] }, '3'],
+      ['goes on from either value of a run that broke', '3', ours('1'), { a: [ours('1'), ours('2')] }, '3'],
+      ['goes on from a value without a host', '3', 'harness/a:2', { a: ['harness/a:2'] }, '3'],
+      ['goes on from ours when nothing is on record', '3', ours('2'), undefined, '3'],
+      ['keeps a pin', '3', 'harness/a:1', undefined, '1'],
+      ['keeps a pin whose copy an earlier run set', '3', ours('1'), {}, '1'],
+      ['keeps a copy that someone chose since', '3', ours('1'), { a: [ours('2')] }, '1'],
+    ])('%s: default %s, override %s, on record %j', (_what, version, override, followed, expected) => {
+      expect(both(version, override, followed)).toEqual([`harness/a:${expected}`]);
+    });
+
+    it('keeps our copy of an image that Harness no longer ships', () => {
+      expect(both('3', ours('3'))).toEqual(['harness/a:3']);
+      const gone = { configs: [K8({}, { a: ours('2') })], sources: ['default', 'customer'] as const };
+      expect(names(gone)).toEqual(['harness/a:2']);
+    });
+
     it('gives after a run the same images as before it', () => {
       const own = Object.fromEntries(
         Object.entries(sample.default).map(([field, value]) => [field, `${REGISTRY}/${value}`]),
@@ -164,6 +194,41 @@ describe('discovery', () => {
       const images = find({ extraImages: ['alpine:3', 'docker.io/library/alpine:3', 'library/alpine:3'] });
       expect(images).toMatchObject([{ name: 'alpine:3', target: `${REGISTRY}/alpine:3` }]);
       expect(images[0]).not.toHaveProperty('problem');
+    });
+
+    describe('with several source registries', () => {
+      const sourceRegistries = ['docker.io', 'gcr.io'];
+      const general = 'harness/a:2';
+
+      it.each(['docker.io/harness/a:2', 'gcr.io/harness/a:2'])('not %s beside its short name', (spelling) => {
+        const fields = { x: spelling, y: general };
+        const expected = [
+          {
+            name: general,
+            candidates: ['docker.io/harness/a:2', 'gcr.io/harness/a:2'],
+            target: `${REGISTRY}/harness/a:2`,
+            fields: [
+              { infra: 'K8', field: 'x' },
+              { infra: 'K8', field: 'y' },
+            ],
+          },
+        ];
+        expect(find({ configs: [K8(fields)], sourceRegistries })).toEqual(expected);
+      });
+
+      it('but two of them that are spelled out are, whatever else names the image', () => {
+        const extraImages = ['docker.io/harness/a:2', 'gcr.io/harness/a:2', general];
+        const images = find({ extraImages, sourceRegistries });
+        expect(images.map(({ problem }) => problem)).toEqual(
+          Array(3).fill(expect.stringContaining('different sources')),
+        );
+      });
+
+      it('and so is one that is looked for elsewhere', () => {
+        const images = find({ extraImages: ['quay.io/harness/a:2', general], sourceRegistries });
+        expect(images).toHaveLength(2);
+        expect(images[0]).toHaveProperty('problem');
+      });
     });
 
     it.each([
