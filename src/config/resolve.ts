@@ -1,80 +1,21 @@
-import { FactoryError, messageOf } from '../common/errors.js';
 import type { HarnessTarget, RunConfig } from '../contract/run.js';
-import { accountOf, normaliseGateway } from '../harness/url.js';
-import { type AllowLists, createAllowLists } from './allow-lists.js';
+import { DOCKER_HUB } from '../registry/reference.js';
+import { createAllowLists } from './allow-lists.js';
 import type { WorkerEnvironment } from './environment.js';
-import { type PartialInput, readInput } from './input.js';
+import { type Fault, refusal } from './faults.js';
+import { harnessOf } from './harness-target.js';
+import { readInput } from './input.js';
 import { INPUT_DEFAULTS, type InputField } from './input-fields.js';
-import { readRegistryPrefix } from './registry-prefix.js';
-import { resolveSecret } from './secret.js';
+import { isBelow, readRegistryPrefix } from './registry-prefix.js';
+import { sizeFault } from './run-config-size.js';
 import { loadBuildPush, loadGatherScan } from './templates.js';
+
+export { resolveHarnessTarget } from './harness-target.js';
 
 /** What resolving a run needs from outside. */
 export interface ResolveDependencies {
   /** The moment that decides which exceptions still count. */
   now: Date;
-}
-
-interface Fault {
-  kind: 'InvalidInput' | 'NotAllowed';
-  text: string;
-}
-
-/** Where and as whom Harness is asked, after the worker's allow-lists were; faults are added to `faults`. */
-async function harnessOf(
-  { input, faulty }: PartialInput,
-  environment: WorkerEnvironment,
-  lists: AllowLists,
-  faults: Fault[],
-): Promise<HarnessTarget> {
-  const apiKeySecret = input.harnessApiKeySecret ?? INPUT_DEFAULTS.harnessApiKeySecret;
-  const harness = { gateway: '', apiKeySecret, account: environment.harnessAccountId ?? '' };
-  if (!faulty.has('harnessUrl')) {
-    try {
-      // Whether plain HTTP is right is the allow-list's to say: it knows the operator's word.
-      harness.gateway = normaliseGateway(input.harnessUrl ?? INPUT_DEFAULTS.harnessUrl, { allowPlain: true });
-      const text = lists.harnessFault(harness.gateway);
-      if (text !== undefined) faults.push({ kind: 'NotAllowed', text });
-    } catch (error) {
-      faults.push({ kind: 'InvalidInput', text: messageOf(error) });
-    }
-  }
-  if (faulty.has('harnessApiKeySecret')) return harness;
-  try {
-    const key = await resolveSecret(apiKeySecret, environment);
-    if (harness.account === '') harness.account = accountOf(key.reveal()) ?? '';
-    if (harness.account === '')
-      faults.push({
-        kind: 'InvalidInput',
-        text: 'the API key does not say which account it is for: set HARNESS_ACCOUNT_ID on the worker',
-      });
-  } catch (error) {
-    if (!(error instanceof FactoryError)) throw error;
-    faults.push({ kind: error.type === 'NotAllowed' ? 'NotAllowed' : 'InvalidInput', text: error.message });
-  }
-  return harness;
-}
-
-/**
- * The account that `restoreHarness` writes to; the two fields mean what they mean in a run's input.
- *
- * @throws FactoryError `InvalidInput` or `NotAllowed`, as {@link resolveRunConfig} does
- */
-export async function resolveHarnessTarget(
-  raw: { harnessUrl?: string | undefined; harnessApiKeySecret?: string | undefined },
-  environment: WorkerEnvironment,
-): Promise<HarnessTarget> {
-  const given = Object.entries(raw).filter(([, value]) => value !== undefined);
-  const { harnessUrl, harnessApiKeySecret } = environment.inputDefaults;
-  const defaults = {
-    ...(harnessUrl === undefined ? {} : { harnessUrl }),
-    ...(harnessApiKeySecret === undefined ? {} : { harnessApiKeySecret }),
-  };
-  const read = readInput(Object.fromEntries(given), defaults);
-  const faults: Fault[] = read.faults.map((text) => ({ kind: 'InvalidInput', text }));
-  const harness = await harnessOf(read, environment, createAllowLists(environment), faults);
-  if (faults.length > 0) throw refusal(faults);
-  return harness;
 }
 
 /**
@@ -100,7 +41,14 @@ export async function resolveRunConfig(
     refuse('InvalidInput', 'registry is missing: give host[:port][/prefix], or set REGISTRY on the worker');
   const read = readRegistryPrefix(input.registry ?? '');
   const registry = 'prefix' in read ? read.prefix : '';
-  if (registry !== '' && !lists.registry(registry))
+  if (isBelow(registry, DOCKER_HUB))
+    refuse(
+      'InvalidInput',
+      'registry is on Docker Hub, whose repositories have two parts only (namespace/repository), so that copies such as ' +
+        `${DOCKER_HUB}/acme/harness/ci-addon cannot be pushed: use a registry that takes deeper paths, such as ghcr.io/acme, ` +
+        'Artifact Registry, Artifactory, Harbor or ECR',
+    );
+  else if (registry !== '' && !lists.registry(registry))
     refuse('NotAllowed', `this worker does not push to ${registry}: add it to ALLOWED_REGISTRIES if it may`);
   if (registry !== '' && environment.sourceRegistries.includes(registry))
     refuse(
@@ -127,7 +75,7 @@ export async function resolveRunConfig(
   if (asksHarness) harness = await harnessOf(partial, environment, lists, faults);
 
   if (faults.length > 0 || !gatherScan?.ok || !buildPush?.ok) throw refusal(faults);
-  return {
+  const config: RunConfig = {
     registry,
     registryConnector: input.registryConnector ?? null,
     modifyDefault: set.modifyDefault,
@@ -143,16 +91,7 @@ export async function resolveRunConfig(
     gatherScan: gatherScan.value,
     buildPush: buildPush.value,
   };
-}
-
-/** One error for all faults: the user mends them in one go. */
-function refusal(faults: readonly Fault[]): FactoryError {
-  const type = faults.every(({ kind }) => kind === 'NotAllowed') ? 'NotAllowed' : 'InvalidInput';
-  const texts = faults.map(({ text }) => text);
-  const [only] = texts;
-  if (texts.length === 1 && only !== undefined) return new FactoryError(type, only);
-  return new FactoryError(
-    type,
-    `${texts.length} things are wrong: ${texts.map((text, index) => `(${index + 1}) ${text}`).join('; ')}`,
-  );
+  const tooLarge = sizeFault(config);
+  if (tooLarge !== undefined) throw refusal([{ kind: 'InvalidInput', text: tooLarge }]);
+  return config;
 }

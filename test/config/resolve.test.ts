@@ -114,7 +114,55 @@ describe('the configuration of a run', () => {
   });
 });
 
-describe('the account of a restore', () => {
+describe('a target on Docker Hub', () => {
+  it.each(['docker.io', 'docker.io/acme', 'index.docker.io/acme', 'registry-1.docker.io/acme/ci'])(
+    '%s is refused, with what to use instead',
+    async (registry) => {
+      const failure = resolveWith({ registry });
+      await expect(failure).rejects.toMatchObject({ type: 'InvalidInput' });
+      await expect(failure).rejects.toThrow(/namespace\/repository.*cannot be pushed: use .* ghcr\.io\/acme/);
+    },
+  );
+
+  it.each(['ghcr.io/acme', 'mirror.docker.io.example.com/acme'])('is not %s', async (registry) => {
+    expect(await resolveWith({ registry })).toMatchObject({ registry });
+  });
+});
+
+describe('a configuration that Temporal could not carry', () => {
+  const exception = (index: number) =>
+    `    - { id: CVE-2024-${index}, owner: team, reason: "${'r'.repeat(200)}", expires: 2099-01-01 }`;
+  const withExceptions = async (count: number) => {
+    const templates = await temporaryDirectory();
+    await mkdir(join(templates, 'gather-scan'));
+    const lines = Array.from({ length: count }, (_, index) => exception(1000 + index));
+    await writeFile(
+      join(templates, 'gather-scan/many.yaml'),
+      `policy:\n  exceptions:\n${lines.join('\n')}\n`,
+    );
+    const include = [`harness/{${'x,'.repeat(90)}y}`];
+    return resolveWith(
+      { registry: 'r.example.com', gatherScanTemplate: 'many', include: Array(10).fill(include[0]) },
+      { TEMPLATE_DIR: templates, HARNESS_API_KEY: KEY },
+    );
+  };
+
+  it('is refused with its size and what to shorten, the longest first', async () => {
+    const failure = withExceptions(600);
+    await expect(failure).rejects.toMatchObject({ type: 'InvalidInput' });
+    await expect(failure).rejects.toThrow(
+      /has \d{3},\d{3} characters as JSON and may have 32,000, .*: shorten policy\.exceptions of gather-scan template many \(\d{3},\d{3}\), include of the input \(\d,\d{3}\)$/,
+    );
+  });
+
+  it('is not one of common size', async () => {
+    const config = await withExceptions(80);
+    expect(config.gatherScan.policy.exceptions).toHaveLength(80);
+    expect(JSON.stringify(config).length).toBeLessThan(32_000);
+  });
+});
+
+describe('the account that is asked without a run', () => {
   it('is read by the same rules', async () => {
     const environment = loadEnvironment({ HARNESS_API_KEY: KEY });
     expect(await resolveHarnessTarget({}, environment)).toMatchObject({ account: 'acme' });
