@@ -51,10 +51,14 @@ export function attempts(history: History): Map<string, number> {
  * Keeps a history for the replay tests when `RECORD_HISTORIES` is set: `RECORD_HISTORIES=1 npm test`. What names the
  * machine that it was made on is taken out.
  */
-export async function record(name: string, { workflowId }: WorkflowHandle): Promise<void> {
+export async function record(
+  name: string,
+  { workflowId }: WorkflowHandle,
+  address = inject('temporalAddress'),
+): Promise<void> {
   if (!process.env.RECORD_HISTORIES) return;
   // The Temporal CLI's form is what people export, and the SDK replays it.
-  const args = ['workflow', 'show', '--output', 'json', '--address', inject('temporalAddress')];
+  const args = ['workflow', 'show', '--output', 'json', '--address', address];
   const { stdout } = await promisify(execFile)('temporal', [...args, '--workflow-id', workflowId], {
     maxBuffer: 1 << 26,
   });
@@ -63,4 +67,11 @@ export async function record(name: string, { workflowId }: WorkflowHandle): Prom
     .replaceAll(/"stackTrace": "(?:[^"\\]|\\.)*"/g, '"stackTrace": ""')
     .replaceAll(hostname(), 'host');
   await writeFile(new URL(`../histories/${name}.json`, import.meta.url), text);
+}
+
+/** Everything that a listing yields. */
+export async function all<T>(listing: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of listing) items.push(item);
+  return items;
 }
