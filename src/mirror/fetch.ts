@@ -105,7 +105,7 @@ export class SourceFetcher {
     const repository = splitReference(reference);
     await this.content.ensure(
       descriptor,
-      (signal) => this.registry.blob(repository, descriptor, signal),
+      (signal, from) => this.registry.blob(repository, descriptor, signal, from),
       options,
     );
   }

@@ -157,9 +157,13 @@ async function pushBlob(
     await fetcher.blob(task.source, blob, { signal });
   }
   const mountFrom = locations.find(repository, blob.digest);
-  const { how } = await target.ensureBlob(repository, blob, () => content.open(blob.digest), {
+  let told = 0;
+  const { how } = await target.ensureBlob(repository, blob, (part) => content.open(blob.digest, part), {
     signal,
-    onBytes,
+    onBytes: (sent) => {
+      onBytes(sent - told);
+      told = sent;
+    },
     ...(mountFrom === undefined ? {} : { mountFrom }),
   });
   locations.add(repository, blob.digest);

@@ -5,7 +5,7 @@ import { networkError } from './errors.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
 import { guarded } from './size-guard.js';
-import { discard } from './transport.js';
+import { type Answer, discard } from './transport.js';
 import type { Descriptor } from './types.js';
 
 /** A blob, in words for a message. */
@@ -66,26 +66,52 @@ export async function headBlob(
   );
 }
 
-/** A stream of exactly `descriptor.size` bytes. @throws FactoryError `ImageNotFound`, `TransferCorrupt`, … */
+/** Whether an answer holds the bytes from `from` to the end (RFC 9110, 14.4), as the size says. */
+function isRest(answer: Answer, from: number, size: number): boolean {
+  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.header('content-range')?.trim() ?? '');
+  if (answer.status !== 206 || range === null) return false;
+  const [, first, last, whole] = range;
+  return Number(first) === from && Number(last) === size - 1 && (whole === '*' || Number(whole) === size);
+}
+
+/**
+ * A stream of the bytes from `from` to the end. A server without ranges (RFC 9110, 14.2: it may ignore them) sends all,
+ * and what comes before `from` is left out here.
+ * @throws FactoryError `ImageNotFound`, `TransferCorrupt`, …
+ */
 export async function openBlob(
   exchange: Exchange,
   repository: Repository,
   descriptor: Descriptor,
   signal: AbortSignal | undefined,
+  from = 0,
 ): Promise<Readable> {
-  const call = callFor('GET', 'pull', repository, descriptor.digest, signal);
-  const answer = await exchange.send({ ...call, streaming: true });
-  if (answer.status !== 200) throw await exchange.failure(answer, call);
+  const { digest, size } = descriptor;
+  const call: Call = { ...callFor('GET', 'pull', repository, digest, signal), streaming: true };
+  let answer = await exchange.send(from === 0 ? call : { ...call, headers: { range: `bytes=${from}-` } });
+  const rest = from > 0 && isRest(answer, from, size);
+  if (!rest && (answer.status === 206 || answer.status === 416) && from > 0) {
+    discard(answer); // a range that is refused, or another one than we asked for: all of it, then
+    answer = await exchange.send(call);
+  }
+  if (answer.status !== 200 && !rest) throw await exchange.failure(answer, call);
+  const coming = rest ? size - from : size;
   const length = answer.header('content-length');
-  if (length !== undefined && Number(length) !== descriptor.size) {
+  if (length !== undefined && Number(length) !== coming) {
     discard(answer);
     throw new FactoryError(
       'TransferCorrupt',
-      `${call.what} should have ${descriptor.size} bytes, but ${answer.url.host} offers ${Number(length)}`,
+      `${call.what} should have ${coming} bytes${rest ? ` from ${from} on` : ''}, but ${answer.url.host} offers ${Number(length)}`,
     );
   }
+  let counted = 0;
   return guarded(answer.body, {
-    size: descriptor.size,
+    size: coming,
+    onBytes: (passed) => {
+      answer.received(passed - counted);
+      counted = passed;
+    },
+    skip: rest ? 0 : from,
     what: call.what,
     translate: (error) => {
       if (!signal?.aborted) return networkError(error, answer.url.host);

@@ -5,10 +5,13 @@ import { findBlob, headBlob, openBlob } from './blobs.js';
 import type { CredentialProvider } from './credentials.js';
 import { Exchange } from './exchange.js';
 import { Manifests } from './manifests.js';
+import type { HostStats, Manners } from './manners.js';
 import type { Repository } from './reference.js';
+import { abandonSession, mount, openSession } from './session.js';
 import { DEFAULT_TIMEOUTS, type Timeouts, Transport } from './transport.js';
-import type { Descriptor, RawManifest, Registry, UploadResult } from './types.js';
-import { abandonSession, mount, openSession, upload } from './upload.js';
+import type { BlobPart, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
+import { Uploader } from './upload.js';
+import { MemoryUploadSessions, type UploadSessions } from './upload-sessions.js';
 
 export interface RegistryClientOptions {
   credentials: CredentialProvider;
@@ -16,6 +19,10 @@ export interface RegistryClientOptions {
   insecureHosts: readonly string[];
   userAgent?: string;
   timeouts?: Partial<Timeouts>;
+  /** Where uploads that break off are kept to be gone on with; in memory when absent. */
+  sessions?: UploadSessions;
+  /** What hosts ask of us, shared with other clients; this client's own when absent. */
+  manners?: Manners;
 }
 
 interface Ensuring {
@@ -33,6 +40,7 @@ export class RegistryClient implements Registry {
   readonly #transport: Transport;
   readonly #exchange: Exchange;
   readonly #manifests: Manifests;
+  readonly #uploader: Uploader;
   readonly #ensuring = new Map<string, Ensuring>();
   /** By repository: the blobs that are there. */
   readonly #present = new Map<string, Set<Digest>>();
@@ -44,9 +52,11 @@ export class RegistryClient implements Registry {
       insecureHosts: options.insecureHosts,
       userAgent: options.userAgent ?? 'harness-ci-image-factory',
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      ...(options.manners && { manners: options.manners }),
     });
     this.#exchange = new Exchange(this.#transport, new Authorizer(this.#transport, options.credentials));
     this.#manifests = new Manifests(this.#exchange);
+    this.#uploader = new Uploader(this.#exchange, options.sessions ?? new MemoryUploadSessions());
   }
 
   head(reference: Reference, signal?: AbortSignal): Promise<Descriptor | undefined> {
@@ -65,14 +75,19 @@ export class RegistryClient implements Registry {
     return headBlob(this.#exchange, repository, digest, signal);
   }
 
-  blob(repository: Repository, descriptor: Descriptor, signal?: AbortSignal): Promise<Readable> {
-    return openBlob(this.#exchange, repository, descriptor, signal);
+  blob(
+    repository: Repository,
+    descriptor: Descriptor,
+    signal?: AbortSignal,
+    from?: number,
+  ): Promise<Readable> {
+    return openBlob(this.#exchange, repository, descriptor, signal, from);
   }
 
   async ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
-    open: () => Readable,
+    open: (part?: BlobPart) => Readable,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult> {
     const { signal } = options;
@@ -109,7 +124,12 @@ export class RegistryClient implements Registry {
 
   async probePush(repository: Repository, signal?: AbortSignal): Promise<void> {
     const session = await openSession(this.#exchange, repository, nameOf(repository), signal);
-    await abandonSession(this.#exchange, repository, session, signal);
+    await abandonSession(this.#exchange, repository, session.url, signal);
+  }
+
+  /** What went to and came from each host, of all clients that share this one's manners. */
+  stats(): HostStats[] {
+    return this.#transport.manners.stats();
   }
 
   close(): Promise<void> {
@@ -119,7 +139,7 @@ export class RegistryClient implements Registry {
   async #ensure(
     repository: Repository,
     descriptor: Descriptor,
-    open: () => Readable,
+    open: (part?: BlobPart) => Readable,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult> {
     const { mountFrom, signal, onBytes } = options;
@@ -138,11 +158,11 @@ export class RegistryClient implements Registry {
     if (mounted === 'mounted') return { how: 'mounted' };
     // A registry without mounts answers 202 to each: without this look every push would send everything again.
     if (mountable && !doubted && (await isThere())) {
-      if (mounted !== undefined) await abandonSession(exchange, repository, mounted, signal);
+      if (mounted !== undefined) await abandonSession(exchange, repository, mounted.url, signal);
       return { how: 'present' };
     }
     const idleMs = this.#transport.timeouts.idle;
-    await upload(exchange, { repository, descriptor, open, session: mounted, signal, onBytes, idleMs });
+    await this.#uploader.send({ repository, descriptor, open, signal, onBytes, idleMs }, mounted);
     return { how: 'uploaded' };
   }
 }

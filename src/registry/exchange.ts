@@ -62,6 +62,11 @@ export class Exchange {
     return this.#transport.send(authorized(call, url, renewed));
   }
 
+  /** Counts bytes of a streamed body that have gone to a host. */
+  sent(host: string, bytes: number): void {
+    this.#transport.manners.count(host, { out: bytes });
+  }
+
   /** The error for an answer that is no success; reads what is left of it. */
   async failure(answer: Answer, call: Call): Promise<RegistryError> {
     const body = await readBody(answer, ERROR_BODY_LIMIT, call.signal).catch(() => {

@@ -1,9 +1,10 @@
 import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 
-/** Passes exactly `size` bytes on; more or fewer are `TransferCorrupt`. */
+/** Takes exactly `size` bytes and passes them on but for the first `skip`; more or fewer are `TransferCorrupt`. */
 class SizeGuard extends Transform {
   readonly #size: number;
+  readonly #skip: number;
   readonly #what: string;
   readonly #onBytes: ((bytes: number) => void) | undefined;
   readonly #translate: (error: Error) => Error;
@@ -12,6 +13,7 @@ class SizeGuard extends Transform {
   constructor(options: GuardOptions) {
     super();
     this.#size = options.size;
+    this.#skip = options.skip ?? 0;
     this.#what = options.what;
     this.#onBytes = options.onBytes;
     this.#translate = options.translate ?? ((error) => error);
@@ -30,7 +32,9 @@ class SizeGuard extends Transform {
       done(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    done(null, chunk);
+    const skipped = Math.min(chunk.length, Math.max(0, this.#skip - (this.#passed - chunk.length)));
+    if (skipped < chunk.length) this.push(skipped === 0 ? chunk : chunk.subarray(skipped));
+    done();
   }
 
   override _flush(done: TransformCallback): void {
@@ -51,6 +55,8 @@ class SizeGuard extends Transform {
 
 export interface GuardOptions {
   size: number;
+  /** So many bytes of it are left out at the start; none when absent. */
+  skip?: number;
   /** What flows, for the message. */
   what: string;
   onBytes?: ((bytes: number) => void) | undefined;

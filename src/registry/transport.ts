@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, request } from 'undici';
 import { FactoryError } from '../common/errors.js';
 import { isLoopback, proxyDispatcher } from '../common/network.js';
-import { type AnswerText, networkError } from './errors.js';
+import { type AnswerText, networkError, parseRetryAfter } from './errors.js';
+import { Manners } from './manners.js';
 import { bareType } from './media-types.js';
 import { DOCKER_HUB } from './reference.js';
 
@@ -28,7 +29,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
 };
 
 export interface HttpRequest {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: URL;
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | string | Readable;
@@ -42,6 +43,8 @@ export interface Answer {
   /** The first value of a header; `www-authenticate` is joined. Names in lower case. */
   header(name: string): string | undefined;
   body: Readable;
+  /** To be told how many bytes of the body have come, by whoever reads it. */
+  received(bytes: number): void;
   /** Where the answer came from, after redirects. */
   url: URL;
   /** Whether a redirect led to another origin. */
@@ -54,6 +57,9 @@ export interface Answer {
  */
 const CONNECTIONS = 64;
 const MAX_REDIRECTS = 5;
+/** A wait that a host asks for is sat out here up to this length; a longer one is the caller's to plan. */
+const SHORT_WAIT_MS = 5000;
+const MAX_TRIES = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Gives up what is left of a body. */
@@ -75,9 +81,16 @@ export class Transport {
   readonly #insecure: ReadonlySet<string>;
   readonly #userAgent: string;
   readonly timeouts: Timeouts;
+  readonly manners: Manners;
 
-  constructor(options: { insecureHosts: readonly string[]; userAgent: string; timeouts: Timeouts }) {
+  constructor(options: {
+    insecureHosts: readonly string[];
+    userAgent: string;
+    timeouts: Timeouts;
+    manners?: Manners;
+  }) {
     this.timeouts = options.timeouts;
+    this.manners = options.manners ?? new Manners();
     this.#insecure = new Set(options.insecureHosts.map((host) => host.toLowerCase()));
     this.#userAgent = options.userAgent;
     const agent = { connections: CONNECTIONS, connect: { timeout: options.timeouts.connect } };
@@ -103,7 +116,7 @@ export class Transport {
     let headers = { ...request.headers };
     let elsewhere = false;
     for (let hop = 0; ; hop++) {
-      const answer = await this.#exchange({ ...request, url, headers }, elsewhere);
+      const answer = await this.#politely({ ...request, url, headers }, elsewhere);
       const location = answer.header('location');
       const follows = request.method === 'GET' || request.method === 'HEAD';
       if (!REDIRECTS.has(answer.status) || !follows || location === undefined) return answer;
@@ -118,6 +131,24 @@ export class Transport {
         );
       }
       url = next;
+    }
+  }
+
+  /** One exchange when the host allows it, and again when it asks for a short wait and what we send can be sent twice. */
+  async #politely(asked: HttpRequest, elsewhere: boolean): Promise<Answer> {
+    const { url, method, body, signal } = asked;
+    // Docker Hub counts GETs of manifests, not HEADs ("Usage and limits").
+    const counts = method === 'GET' && url.pathname.includes('/manifests/');
+    for (let tries = 1; ; tries++) {
+      await this.manners.turn(url.host, counts, signal);
+      const answer = await this.#exchange(asked, elsewhere);
+      this.manners.learn(url.host, answer);
+      const repeatable = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+      if (repeatable && body !== undefined) this.manners.count(url.host, { out: Buffer.byteLength(body) });
+      const waitMs = parseRetryAfter(answer.header('retry-after'));
+      const short = answer.status === 429 && waitMs !== undefined && waitMs <= SHORT_WAIT_MS;
+      if (!repeatable || !short || tries >= MAX_TRIES) return answer;
+      discard(answer);
     }
   }
 
@@ -142,7 +173,8 @@ export class Transport {
         const value = headers[name];
         return Array.isArray(value) ? (name === 'www-authenticate' ? value.join(', ') : value[0]) : value;
       };
-      return { status: statusCode, header, body, url, elsewhere };
+      const received = (bytes: number): void => this.manners.count(url.host, { in: bytes });
+      return { status: statusCode, header, body, received, url, elsewhere };
     } catch (error) {
       caller?.throwIfAborted();
       throw networkError(error, url.host);
@@ -189,6 +221,7 @@ export async function readBody(
     }
     for await (const chunk of answer.body) {
       size += chunk.length;
+      answer.received(chunk.length);
       if (size > limit) return undefined; // leaving the loop destroys the body
       chunks.push(chunk);
     }

@@ -9,6 +9,12 @@ export interface Descriptor {
   size: number;
 }
 
+/** `length` bytes of a blob from the byte `from` (0 is the first) on. */
+export interface BlobPart {
+  from: number;
+  length: number;
+}
+
 /** A manifest or index exactly as the registry holds it. */
 export interface RawManifest {
   descriptor: Descriptor;
@@ -38,20 +44,28 @@ export interface Registry {
   /** The size of a blob there, undefined on 404. */
   headBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
   /**
-   * A stream of exactly `descriptor.size` bytes, else it fails with `TransferCorrupt`; the reader checks the digest.
-   * It fails with FactoryErrors only, or with the signal's reason. @throws FactoryError `ImageNotFound`
+   * A stream of the blob's bytes from `from` (default 0) to its end, exactly as many as `descriptor.size` says, else it
+   * fails with `TransferCorrupt`; the reader checks the digest. Where the registry can't start at `from`, what comes
+   * before it is read and left out. It fails with FactoryErrors only, or with the signal's reason.
+   * @throws FactoryError `ImageNotFound`
    */
-  blob(repository: Repository, descriptor: Descriptor, signal?: AbortSignal): Promise<Readable>;
+  blob(
+    repository: Repository,
+    descriptor: Descriptor,
+    signal?: AbortSignal,
+    from?: number,
+  ): Promise<Readable>;
   /**
-   * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded. `open` gives a fresh stream,
-   * whose own errors come out as they are. Each (repository, digest) is looked at once in a client's life: a second
-   * call, also one at the same time, answers `present`. `onBytes` gets the sum sent so far; it starts again at 0 when an
+   * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded, going on with an upload that
+   * broke off before. `open` gives a fresh stream of the part (of all without one), whose own errors come out as they
+   * are. Each (repository, digest) is looked at once in a client's life: a second
+   * call, also one at the same time, answers `present`. `onBytes` gets the sum that is there or sent; it goes back when an
    * upload does.
    */
   ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
-    open: () => Readable,
+    open: (part?: BlobPart) => Readable,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult>;
   /** Forgets which blobs were seen in a repository, so that {@link ensureBlob} asks the registry again. */

@@ -1,24 +1,26 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { addAbortSignal, type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
-import type { Descriptor } from '../registry/types.js';
+import type { BlobPart, Descriptor } from '../registry/types.js';
+import { Claims } from './claims.js';
 import type { ContentStore } from './content.js';
+import { Ingest } from './ingest.js';
 import { Leases } from './leases.js';
 import { Room } from './room.js';
 import { SharedDownloads } from './shared-downloads.js';
-import { codeOf, diskFull, sweepAbandoned, writerName } from './writers.js';
+import { codeOf, diskFull, writerName } from './writers.js';
 
 /** 20 GiB: a fleet of 40 two-platform images with room for two releases. */
 const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
 
 /**
  * The {@link ContentStore} on a directory that several processes may share. When it would grow beyond `maxBytes`, the
- * blobs not used for longest go, except leased ones: lease first, then ensure.
+ * blobs not used for longest go, except leased ones: lease first, then ensure. What is left of downloads that broke off
+ * counts, and goes likewise.
  */
 export class DirectoryContentStore implements ContentStore {
   private readonly downloads = new SharedDownloads();
@@ -26,19 +28,21 @@ export class DirectoryContentStore implements ContentStore {
   private constructor(
     readonly directory: string,
     private readonly leases: Leases,
-    private readonly room: Room,
+    private readonly ingest: Ingest,
   ) {}
 
-  /** Makes the layout if it is not there, and removes what dead writers left. @throws FactoryError `DiskFull` */
+  /** Makes the layout if it is not there, and removes what dead writers left, but for the parts to go on from. @throws FactoryError `DiskFull` */
   static async open(directory: string, options: { maxBytes?: number } = {}): Promise<DirectoryContentStore> {
     const root = resolve(directory);
     try {
       await mkdir(join(root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 });
       await mkdir(join(root, 'ingest'), { recursive: true, mode: 0o700 });
       const leases = new Leases(join(root, 'leases'));
-      const room = new Room(join(root, 'blobs', 'sha256'), options.maxBytes ?? DEFAULT_MAX_BYTES, leases);
-      const store = new DirectoryContentStore(root, leases, room);
-      await sweepAbandoned(join(root, 'ingest'));
+      const parts = new Claims(join(root, 'ingest'), 'partial');
+      await parts.sweep();
+      const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+      const room = new Room(join(root, 'blobs', 'sha256'), maxBytes, leases, parts);
+      const store = new DirectoryContentStore(root, leases, new Ingest(join(root, 'ingest'), parts, room));
       await store.writeOnce('oci-layout', '{"imageLayoutVersion":"1.0.0"}');
       await store.writeOnce('index.json', '{"schemaVersion":2,"manifests":[]}');
       return store;
@@ -76,31 +80,27 @@ export class DirectoryContentStore implements ContentStore {
   async write(bytes: Buffer): Promise<Digest> {
     const digest = digestOf(bytes);
     if ((await this.sizeOf(digest)) === bytes.length) await this.touch(digest);
-    else await this.store({ digest, size: bytes.length }, [bytes], new AbortController().signal);
+    else await this.ingest.write({ digest, size: bytes.length, path: this.pathOf(digest) }, bytes);
     return digest;
   }
 
-  open(digest: Digest): Readable {
+  open(digest: Digest, part?: BlobPart): Readable {
     void this.touch(digest);
-    return createReadStream(this.pathOf(digest));
+    if (part?.length === 0) return Readable.from([]); // a stream's `end` can't say so, it is included
+    const range = part && { start: part.from, end: part.from + part.length - 1 };
+    return createReadStream(this.pathOf(digest), range);
   }
 
   async ensure(
     descriptor: Descriptor,
-    download: (signal: AbortSignal) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<Readable>,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Promise<void> {
     const { digest, size } = descriptor;
     await this.downloads.join(parseDigest(digest), options, async (signal, onBytes) => {
       if ((await this.sizeOf(digest)) === size) return this.touch(digest);
-      const source = await download(signal);
-      source.on('error', () => undefined); // reading it reports the error; before that nobody listens
-      addAbortSignal(signal, source);
-      try {
-        await this.store(descriptor, source, signal, onBytes);
-      } finally {
-        source.destroy();
-      }
+      const path = this.pathOf(digest);
+      await this.ingest.download({ digest, size, path }, download, signal, onBytes);
     });
   }
 
@@ -116,51 +116,6 @@ export class DirectoryContentStore implements ContentStore {
   private async touch(digest: Digest): Promise<void> {
     const now = new Date();
     await utimes(this.pathOf(digest), now, now).catch(() => undefined); // only a hint for eviction
-  }
-
-  private async store(
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-    source: AsyncIterable<Buffer> | Iterable<Buffer>,
-    signal: AbortSignal,
-    onBytes?: (received: number) => void,
-  ): Promise<void> {
-    const temporary = join(this.directory, 'ingest', writerName());
-    const hash = createHash('sha256');
-    let received = 0;
-    const corrupt = (why: string, cause?: unknown): FactoryError =>
-      new FactoryError('TransferCorrupt', `The download of ${digest} ${why}.`, { cause });
-    const settle = await this.room.reserve(size);
-    let written = false;
-    try {
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        for await (const chunk of source) {
-          received += chunk.length;
-          if (received > size) throw corrupt(`has more than the ${size} bytes that were announced`);
-          hash.update(chunk);
-          await file.writeFile(chunk); // at the handle's position, so it appends
-          onBytes?.(received);
-        }
-        if (received < size) throw corrupt(`ended after ${received} of ${size} bytes`);
-        if (`sha256:${hash.digest('hex')}` !== digest) throw corrupt('has other bytes than its digest says');
-        await file.datasync(); // a name must not outlive its bytes when the machine loses power
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.pathOf(digest));
-      written = true;
-    } catch (error) {
-      await rm(temporary, { force: true });
-      signal.throwIfAborted();
-      if (error instanceof FactoryError) throw error;
-      const full = diskFull(error, this.directory, 'CONTENT_DIR');
-      if (full !== undefined) await this.room.giveUp(size);
-      if (full !== undefined) throw full;
-      if (isFileError(error)) throw error;
-      throw corrupt(`broke off after ${received} of ${size} bytes (${codeOf(error) ?? 'no code'})`, error);
-    } finally {
-      settle(written);
-    }
   }
 
   /** Writes one of the layout's own files unless it is there, whole or not at all. */
@@ -180,7 +135,3 @@ export class DirectoryContentStore implements ContentStore {
 function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }
-
-/** A fault of this machine's disk, not of the transfer. */
-const isFileError = (error: unknown): boolean =>
-  ['EACCES', 'EPERM', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT'].includes(codeOf(error) ?? '');

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '../contract/brand.js';
-import type { Descriptor } from '../registry/types.js';
+import type { BlobPart, Descriptor } from '../registry/types.js';
 
 /**
  * Content by digest on the worker's disk, as an OCI image layout (image-spec, image-layout.md), shared by all steps and
@@ -17,16 +17,18 @@ export interface ContentStore {
   read(digest: Digest, maxBytes: number): Promise<Buffer | undefined>;
   /** Stores small bytes under their digest. */
   write(bytes: Buffer): Promise<Digest>;
-  /** A fresh stream of a blob that is there. */
-  open(digest: Digest): Readable;
+  /** A fresh stream of a blob that is there, or of a part of it. */
+  open(digest: Digest, part?: BlobPart): Readable;
   /**
    * Makes sure that a blob is there, calling `download` only when it is not. A download of the same digest under way in
-   * this process is joined. Size and digest are checked while it is written.
-   * @throws FactoryError `TransferCorrupt`, `DiskFull`
+   * this process is joined. What an earlier one has left when it broke off, also in a process that was killed, is kept
+   * and hashed again: `download` gives the bytes from `from` on. Size and digest are checked while it is written; bytes
+   * of another digest are thrown away. `onBytes` gets the sum, with what was there.
+   * @throws FactoryError `TransferCorrupt`, `DiskFull`, and what `download` throws
    */
   ensure(
     descriptor: Descriptor,
-    download: (signal: AbortSignal) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<Readable>,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Promise<void>;
   /** Keeps these digests from being evicted until the returned function is called. */

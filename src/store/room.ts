@@ -2,6 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
+import type { Claims } from './claims.js';
 import type { Leases } from './leases.js';
 import { codeOf } from './writers.js';
 
@@ -29,6 +30,8 @@ export class Room {
     private readonly blobs: string,
     private readonly maxBytes: number,
     private readonly leases: Leases,
+    /** What is left of downloads that broke off. */
+    private readonly parts: Claims,
   ) {}
 
   /**
@@ -81,7 +84,15 @@ export class Room {
         ? []
         : [{ path, digest: `sha256:${name}`, size: stats.size, usedMs: stats.mtimeMs }];
     });
-    const stored = found.flat();
+    const parts = await this.parts.unclaimed();
+    const stored = [
+      ...found.flat(),
+      ...parts.map(({ key, modifiedMs, ...one }) => ({
+        ...one,
+        digest: `sha256:${key}`,
+        usedMs: modifiedMs,
+      })),
+    ];
     this.usedBytes = stored.reduce((sum, { size }) => sum + size, 0);
     this.sinceCount = 0;
     return stored;

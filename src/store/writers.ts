@@ -9,8 +9,12 @@ import { FactoryError } from '../common/errors.js';
  * what a live one is busy with. The host is escaped, so that dots separate the three parts.
  */
 const HOST = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'host';
+/** In a container that is started again, the new process has the name and the number of the dead one. */
+const LIFE = randomUUID();
+let made = 0;
 
-export const writerName = (): string => `${HOST}.${process.pid}.${randomUUID()}`;
+/** `host.pid.life`, where the last part is new for each call. */
+export const writerName = (): string => `${HOST}.${process.pid}.${LIFE}-${made++}`;
 
 /** Longer than any step may take; what a process of another host made is given up after this. */
 const STALE_MS = 2 * 60 * 60 * 1000;
@@ -18,9 +22,13 @@ const STALE_MS = 2 * 60 * 60 * 1000;
 /** Whether the process that made the file is gone. Another host's is judged by age alone. */
 export function isAbandoned(name: string, modifiedMs: number): boolean {
   if (Date.now() - modifiedMs > STALE_MS) return true;
-  const [host, pid] = name.split('.');
-  return host === HOST && !isRunning(Number(pid));
+  const [host, pid, life] = name.split('.');
+  if (host !== HOST) return false;
+  return Number(pid) === process.pid ? !life?.startsWith(LIFE) : !isRunning(Number(pid));
 }
+
+/** Whether a process of this host made the file, as far as the names tell. */
+export const isOfThisHost = (name: string): boolean => name.startsWith(`${HOST}.`);
 
 function isRunning(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;

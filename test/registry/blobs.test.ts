@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../src/registry/reference.js';
 import { resolveLocation } from '../../src/registry/transport.js';
 import type { Reply } from '../support/hostile-registry.js';
@@ -104,4 +104,66 @@ it('the size of a blob is told, or that it is not there', async () => {
   ]);
   expect(await clientFor().headBlob(repositoryAt(server.host), BLOB.digest)).toBe(20);
   expect(await clientFor().headBlob(parseReference(`${server.host}/c`), BLOB.digest)).toBeUndefined();
+});
+
+describe('a blob from the middle on', () => {
+  const FROM = 5;
+  const part = (range: string): Reply => ({
+    status: 206,
+    headers: { 'content-range': range },
+    body: BYTES.slice(FROM),
+  });
+
+  it.each<[string, Reply[], string]>([
+    ['is all that is sent where ranges work', [part('bytes 5-19/20')], 'bytes=5-'],
+    ['is known by its place where the whole is not told', [part('bytes 5-19/*')], 'bytes=5-'],
+    ['is cut out of the whole where they are ignored', [{ status: 200, body: BYTES }], 'bytes=5-'],
+    [
+      'is cut out of the whole after another range',
+      [part('bytes 4-18/20'), { status: 200, body: BYTES }],
+      '',
+    ],
+    ['is cut out of the whole after half a range', [part('bytes 5-9/20'), { status: 200, body: BYTES }], ''],
+    [
+      'is cut out of the whole after no range',
+      [
+        { status: 206, body: 'x' },
+        { status: 200, body: BYTES },
+      ],
+      '',
+    ],
+    ['is cut out of the whole after a refusal', [{ status: 416 }, { status: 200, body: BYTES }], ''],
+  ])('%s', async (_, replies, last) => {
+    const rules = replies.map((reply) => ({ on: `GET ${PATH}`, reply, times: 1 }));
+    const server = await hostile(rules);
+    const stream = await clientFor().blob(repositoryAt(server.host), BLOB, undefined, FROM);
+    expect(await text(stream)).toBe(BYTES.slice(FROM));
+    expect(server.seen.map(({ headers }) => headers.range)[0]).toBe('bytes=5-');
+    expect(server.seen.at(-1)?.headers.range ?? '').toBe(last);
+  });
+
+  it('is asked for at the storage too, still without the login', async () => {
+    const storage = await hostile([{ on: 'GET /x', reply: part('bytes 5-19/20') }]);
+    const server = await hostile([
+      { on: `GET ${PATH}`, reply: CHALLENGE, times: 1 },
+      { on: `GET ${PATH}`, reply: { status: 307, headers: { location: `http://${storage.host}/x` } } },
+    ]);
+    const client = clientFor({ credentials: LOGIN });
+    expect(await text(await client.blob(repositoryAt(server.host), BLOB, undefined, FROM))).toBe(
+      BYTES.slice(FROM),
+    );
+    expect(storage.seen.map(({ headers }) => [headers.range, headers.authorization])).toEqual([
+      ['bytes=5-', undefined],
+    ]);
+  });
+
+  it('that ends too early or has more is no blob', async () => {
+    const short: Reply = { ...part('bytes 5-19/20'), body: 'what' };
+    const long: Reply = { ...part('bytes 5-19/20'), body: `${BYTES}` };
+    for (const reply of [short, long]) {
+      const server = await hostile([{ on: `GET ${PATH}`, reply }]);
+      const read = clientFor().blob(repositoryAt(server.host), BLOB, undefined, FROM).then(text);
+      await expect(read).rejects.toMatchObject({ type: 'TransferCorrupt' });
+    }
+  });
 });

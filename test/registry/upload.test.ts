@@ -178,9 +178,9 @@ it('a large upload that is refused before it was read is sent again with the log
     { on: `POST ${UPLOADS}`, reply: session('s/1') },
   ]);
   const login = { forHost: async () => ({ kind: 'password', user: 'u', password: 'p' }) as const };
-  const stream = (): Readable =>
+  const stream = (part = { from: 0, length: size }): Readable =>
     Readable.from(
-      Array.from({ length: 64 }, () => zeros),
+      Array.from({ length: part.length / zeros.length }, () => zeros),
       { objectMode: false },
     );
   const client = clientFor({ credentials: login });

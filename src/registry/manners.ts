@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { FactoryError } from '../common/errors.js';
+import { parseRetryAfter } from './errors.js';
+
+/** What went to and came from one host. Bytes are those of bodies. */
+export interface HostStats {
+  /** `host[:port]` as in the URL: redirects lead to other hosts than a reference names. */
+  host: string;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** How often it asked us to slow down (429, or 503 with Retry-After). */
+  limited: number;
+  /** What is left of its limit, as it said last; null where it has not said. */
+  remaining: number | null;
+}
+
+/** Waiting longer than this is for whoever can tell the user about it. */
+const MAX_WAIT_MS = 60_000;
+/** Where no Retry-After comes: the first pause, doubled each time up to the last. */
+const PAUSE_MS = { first: 1000, last: 30_000 };
+/** A limit with less than this left is spread over its window. */
+const FEW = 10;
+const MAX_SPREAD_MS = 10_000;
+
+interface Host {
+  stats: HostStats;
+  /** No request before this time. */
+  openAt: number;
+  pauseMs: number;
+  /** No request that counts before this time, and how far apart they go. */
+  countedAt: number;
+  spreadMs: number;
+}
+
+/**
+ * What hosts ask of us, obeyed across everything that shares this object: a 429 slows the host for all, and a pull limit
+ * that runs low is spread (Docker Hub, "Usage and limits": `ratelimit-remaining: 76;w=21600`, counted by GETs of
+ * manifests). Give one to all clients of a worker.
+ */
+export class Manners {
+  readonly #hosts = new Map<string, Host>();
+
+  /**
+   * Waits until the host may be asked. Call it before each request.
+   * @param counts whether the request is one that pull limits count.
+   * @throws FactoryError `RegistryRateLimited` when that is more than 60 s away; the signal's reason if it fired
+   */
+  async turn(host: string, counts: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const own = this.#of(host);
+    for (;;) {
+      const now = Date.now();
+      const waitMs = Math.max(own.openAt, counts ? own.countedAt : 0) - now;
+      if (waitMs > MAX_WAIT_MS) throw limited(host, waitMs);
+      if (waitMs <= 0) {
+        if (counts) own.countedAt = now + own.spreadMs;
+        own.stats.requests++;
+        return;
+      }
+      await pause(waitMs, signal); // and looks again: it may have got later
+    }
+  }
+
+  /** Takes in what the host says about its limits. */
+  learn(host: string, answer: { status: number; header(name: string): string | undefined }): void {
+    const own = this.#of(host);
+    const said = /^(\d+)(?:;\s*w=(\d+))?/.exec(answer.header('ratelimit-remaining') ?? '');
+    if (said !== null) {
+      const left = Number(said[1]);
+      own.stats.remaining = left;
+      const fair = (Number(said[2] ?? 0) * 1000) / (left + 1);
+      own.spreadMs = left < FEW ? Math.min(fair, MAX_SPREAD_MS) : 0;
+      own.countedAt = own.spreadMs === 0 ? 0 : Math.max(own.countedAt, Date.now() + own.spreadMs);
+    }
+    const retryAfterMs = parseRetryAfter(answer.header('retry-after'));
+    if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined)) {
+      own.stats.limited++;
+      own.pauseMs = Math.min(Math.max(own.pauseMs * 2, PAUSE_MS.first), PAUSE_MS.last);
+      own.openAt = Math.max(own.openAt, Date.now() + (retryAfterMs ?? own.pauseMs));
+    } else if (answer.status < 400) own.pauseMs = 0;
+  }
+
+  count(host: string, bytes: { in?: number; out?: number }): void {
+    const { stats } = this.#of(host);
+    stats.bytesIn += bytes.in ?? 0;
+    stats.bytesOut += bytes.out ?? 0;
+  }
+
+  /** One entry per host that was asked, in the order of the first request. */
+  stats(): HostStats[] {
+    return [...this.#hosts.values()].map(({ stats }) => ({ ...stats }));
+  }
+
+  #of(host: string): Host {
+    const known = this.#hosts.get(host);
+    if (known !== undefined) return known;
+    const stats = { host, requests: 0, bytesIn: 0, bytesOut: 0, limited: 0, remaining: null };
+    const made: Host = { stats, openAt: 0, pauseMs: 0, countedAt: 0, spreadMs: 0 };
+    this.#hosts.set(host, made);
+    return made;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await delay(Math.ceil(ms), undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+const limited = (host: string, retryAfterMs: number): FactoryError =>
+  new FactoryError(
+    'RegistryRateLimited',
+    `${host} limits our requests for another ${Math.ceil(retryAfterMs / 1000)} s: wait, or log in for a higher limit`,
+    { retryAfterMs },
+  );

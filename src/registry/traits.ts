@@ -1,0 +1,44 @@
+import { DOCKER_HUB } from './reference.js';
+
+/** How a blob larger than one chunk is sent: in chunks that can be gone on from, or in one request. */
+export type UploadManner = 'chunks' | 'whole';
+
+/** A chunk, and the largest blob that is sent in one request wherever it goes. */
+export const CHUNK_BYTES = 16 * 1024 * 1024;
+/**
+ * A chunk where one request may not be large: GHCR's limit (ocx-sh/ocx#237) and what Azure's own client sends to ACR
+ * (azure-sdk-for-net, Azure.Containers.ContainerRegistry 1.1.0-beta.5).
+ */
+export const SMALL_CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** Hosts, as references name them, where chunks are known not to work, or not well enough to rely on. */
+const WHOLE: readonly { host: RegExp; name: string }[] = [
+  // Takes chunks, but answers 201 and a Range that stays where the first chunk ended (aws/containers-roadmap#2831);
+  // a session's status is 404 on the public one (dotnet/sdk#33019).
+  { host: /^\d+\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/, name: 'Amazon ECR' },
+  { host: /^public\.ecr\.aws$/, name: 'Amazon ECR Public' },
+  // "Artifact Registry does not support Docker chunked uploads" (cloud.google.com/artifact-registry/docs/reference/docker-api).
+  { host: /(^|\.)pkg\.dev$/, name: 'Google Artifact Registry' },
+  { host: /(^|\.)gcr\.io$/, name: 'Google Container Registry, served by Artifact Registry' },
+  // Has chunks (learn.microsoft.com/rest/api/containerregistry/blob/upload), but Azure's own clients go without ranges
+  // and start over (Azure/azure-sdk-for-python#24004). Harbor saw 413 for one request over 20 MB (goharbor/harbor#23015):
+  // small chunks are the way out then, as for every host that answers 413.
+  { host: /\.azurecr\.(io|cn|us)$/, name: 'Azure Container Registry' },
+  // 416 for a chunk over 4 MiB, and a Range shorter than what was sent (ocx-sh/ocx#237, oras-project/rust-oci-client#37).
+  { host: /^ghcr\.io$/, name: 'GitHub Container Registry' },
+  // Chunks are documented (docs.docker.com/reference/api/registry/latest/operations/UploadBlobChunk), with another form of
+  // Content-Range than the OCI's, and a chunk that is sent again ended the session with 404 (regclient/regclient#323).
+  { host: new RegExp(`^${DOCKER_HUB.replaceAll('.', '\\.')}$`), name: 'Docker Hub' },
+];
+
+/**
+ * What is known of a host by its name; all others are tried with chunks, and sent whole from then on when their answer
+ * to the first is not what the protocol says. That has chunks work where they do and costs one chunk where they don't:
+ * - distribution 3: chunks, and the status of a session after a broken one (distribution/distribution#3755; measured
+ *   with 3.1.2). Distribution 2.8: chunks; a session lives on only if it broke between two (measured with 2.8.2).
+ * - Harbor: distribution with that change, by the same author (distribution/distribution#3755).
+ * - Artifactory: known to want PATCH rather than one PUT (containerd/containerd#3533).
+ * - Quay: PATCH with Content-Range and a session's status (quay/quay, endpoints/v2/blob.py).
+ */
+export const uploadMannerOf = (host: string): UploadManner =>
+  WHOLE.some((known) => known.host.test(host.toLowerCase().replace(/:\d+$/, ''))) ? 'whole' : 'chunks';

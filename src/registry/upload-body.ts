@@ -1,0 +1,100 @@
+import type { Readable } from 'node:stream';
+import { FactoryError } from '../common/errors.js';
+import { blobName } from './blobs.js';
+import { RegistryError } from './errors.js';
+import type { Call, Exchange } from './exchange.js';
+import type { Repository } from './reference.js';
+import { uploadCall } from './session.js';
+import { guarded } from './size-guard.js';
+import { type Answer, discard } from './transport.js';
+import type { BlobPart, Descriptor } from './types.js';
+
+/** A blob that is to be sent. */
+export interface Upload {
+  repository: Repository;
+  descriptor: Descriptor;
+  open: (part?: BlobPart) => Readable;
+  signal: AbortSignal | undefined;
+  onBytes?: ((sent: number) => void) | undefined;
+  /** The longest time without a byte sent, in milliseconds. */
+  idleMs: number;
+}
+
+export interface BodyRequest {
+  method: 'PUT' | 'PATCH';
+  url: URL;
+  part: BlobPart;
+  headers?: Record<string, string>;
+  /** The status that means that all is well. */
+  expected: number;
+}
+
+/**
+ * Sends a part of a blob in one request. The answer's body is gone already.
+ * @throws FactoryError; the stream's own error; the signal's reason if it fired
+ */
+export async function sendBody(exchange: Exchange, task: Upload, request: BodyRequest): Promise<Answer> {
+  const { repository, descriptor, idleMs } = task;
+  const { part, url } = request;
+  const what = blobName(repository, descriptor.digest);
+  const stalled = new AbortController();
+  const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
+  const source = part.length === descriptor.size ? task.open() : task.open(part);
+  let ourError: { error: unknown } | undefined;
+  source.once('error', (error) => {
+    ourError ??= { error };
+  });
+  let counted = 0;
+  const body = guarded(source, {
+    size: part.length,
+    what,
+    onBytes: (sent) => {
+      exchange.sent(url.host, sent - counted);
+      counted = sent;
+      // All is sent: from here the registry works, and the transport's own limit counts.
+      if (sent < part.length) watch.refresh();
+      else clearTimeout(watch);
+      try {
+        task.onBytes?.(part.from + sent);
+      } catch (error) {
+        ourError ??= { error };
+        throw error;
+      }
+    },
+  });
+  let bodyError: { error: unknown } | undefined;
+  body.once('error', (error) => {
+    bodyError ??= { error };
+  });
+  const signal = AbortSignal.any([stalled.signal, ...(task.signal ? [task.signal] : [])]);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(part.length) };
+  const call: Call = {
+    ...uploadCall(request.method, url, repository, what, signal),
+    headers: { ...headers, ...request.headers },
+    body,
+    streaming: true,
+    once: true,
+  };
+  try {
+    const answer = await exchange.send(call);
+    if (answer.status !== request.expected) throw await exchange.failure(answer, call);
+    discard(answer);
+    return answer;
+  } catch (error) {
+    task.signal?.throwIfAborted();
+    if (stalled.signal.aborted)
+      throw new FactoryError(
+        'RegistryUnavailable',
+        `${repository.host} took no byte of ${what} for ${idleMs / 1000} s: it is tried again`,
+      );
+    if (ourError !== undefined && !(error instanceof RegistryError)) throw ourError.error;
+    if (bodyError?.error instanceof FactoryError) throw bodyError.error;
+    throw error;
+  } finally {
+    clearTimeout(watch);
+    source.on('error', () => {});
+    body.on('error', () => {});
+    source.destroy();
+    body.destroy();
+  }
+}

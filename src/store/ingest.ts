@@ -1,0 +1,173 @@
+import { createHash, type Hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { addAbortSignal, Readable } from 'node:stream';
+import { FactoryError } from '../common/errors.js';
+import type { Digest } from '../contract/brand.js';
+import { hexOf } from '../registry/digest.js';
+import type { Claims } from './claims.js';
+import type { Room } from './room.js';
+import { codeOf, diskFull, writerName } from './writers.js';
+
+/** A blob that is to be, and where it belongs. */
+export interface Arrival {
+  digest: Digest;
+  size: number;
+  path: string;
+}
+
+/** Fewer, larger reads: hashing what is there should take no longer than making the connection. */
+const READ_BYTES = 1024 * 1024;
+
+/** Writes blobs: to a file of the writer's own, checked, then renamed to their place, so that what has a name is whole. */
+export class Ingest {
+  constructor(
+    private readonly directory: string,
+    private readonly parts: Claims,
+    private readonly room: Room,
+  ) {}
+
+  /** Writes bytes whose digest is known to be right. @throws FactoryError `DiskFull` */
+  async write({ path, size }: Arrival, bytes: Buffer): Promise<void> {
+    const temporary = join(this.directory, writerName());
+    await this.settled(size, async () => {
+      try {
+        await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600, flush: true });
+        await rename(temporary, path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    });
+  }
+
+  /**
+   * Goes on with what is there of a blob, else starts at 0. What a broken download has brought is kept.
+   * @throws FactoryError `TransferCorrupt`, `DiskFull`; what `download` throws; the signal's reason if it fired
+   */
+  async download(
+    arrival: Arrival,
+    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    signal: AbortSignal,
+    onBytes: (received: number) => void,
+  ): Promise<void> {
+    const key = hexOf(arrival.digest);
+    const part = await this.parts.claim(key);
+    try {
+      await this.settled(arrival.size, async () => {
+        await this.receive(part, arrival, download, signal, onBytes);
+        await rename(part, arrival.path);
+      });
+    } catch (error) {
+      // On a full disk the room is worth more than the part.
+      const full = error instanceof FactoryError && error.type === 'DiskFull';
+      const useless = full || error instanceof Worthless || (await sizeOf(part)) === 0;
+      if (useless) await rm(part, { force: true });
+      else await this.parts.release(part, key);
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  private async receive(
+    part: string,
+    { digest, size }: Arrival,
+    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    signal: AbortSignal,
+    onBytes: (received: number) => void,
+  ): Promise<void> {
+    const file = await open(part, constants.O_RDWR | constants.O_CREAT, 0o600);
+    let received = (await file.stat()).size;
+    if (received > size) {
+      await file.truncate();
+      received = 0;
+    }
+    const opening = received < size ? download(signal, received) : Promise.resolve(Readable.from([]));
+    try {
+      const hash = createHash('sha256');
+      const [source] = await Promise.all([opening, hashStart(file, received, hash, signal)]);
+      source.on('error', () => undefined); // reading it reports the error; before that nobody listens
+      addAbortSignal(signal, source);
+      try {
+        for await (const chunk of source) {
+          const bytes: Buffer = chunk;
+          if (received + bytes.length > size)
+            throw new Worthless(digest, `has more than the ${size} bytes that were announced`);
+          hash.update(bytes);
+          await writeAt(file, bytes, received);
+          received += bytes.length;
+          onBytes(received);
+        }
+      } catch (error) {
+        if (error instanceof FactoryError || isFileError(error)) throw error;
+        signal.throwIfAborted();
+        const why = `broke off after ${received} of ${size} bytes (${codeOf(error) ?? 'no code'})`;
+        throw corrupt(digest, why, error);
+      }
+      if (received < size) throw corrupt(digest, `ended after ${received} of ${size} bytes`);
+      if (`sha256:${hash.digest('hex')}` !== digest)
+        throw new Worthless(digest, 'has other bytes than its digest says');
+      await file.datasync(); // a name must not outlive its bytes when the machine loses power
+    } finally {
+      opening.then(
+        (source) => source.destroy(),
+        () => undefined,
+      );
+      await file.close();
+    }
+  }
+
+  /** Does work that needs room on the disk. */
+  private async settled(size: number, work: () => Promise<void>): Promise<void> {
+    const settle = await this.room.reserve(size);
+    let written = false;
+    try {
+      await work();
+      written = true;
+    } catch (error) {
+      const full = diskFull(error, dirname(this.directory), 'CONTENT_DIR');
+      if (full === undefined) throw error;
+      await this.room.giveUp(size);
+      throw full;
+    } finally {
+      settle(written);
+    }
+  }
+}
+
+const corrupt = (digest: Digest, why: string, cause?: unknown): FactoryError =>
+  new FactoryError('TransferCorrupt', `The download of ${digest} ${why}.`, { cause });
+
+/** Bytes that nobody should go on from. */
+class Worthless extends FactoryError {
+  constructor(digest: Digest, why: string) {
+    super('TransferCorrupt', `The download of ${digest} ${why}.`);
+  }
+}
+
+async function hashStart(file: FileHandle, length: number, hash: Hash, signal: AbortSignal): Promise<void> {
+  const buffer = Buffer.allocUnsafe(Math.min(length, READ_BYTES));
+  for (let at = 0; at < length; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), at);
+    if (bytesRead === 0) throw new Error('a part of a download became shorter');
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
+/** At its own place, so that even two who think a part is theirs write the same bytes to the same places. */
+async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
+
+/** A fault of this machine's disk, not of the transfer. */
+const isFileError = (error: unknown): boolean =>
+  ['EACCES', 'EPERM', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT', 'ENOSPC', 'EDQUOT'].includes(
+    codeOf(error) ?? '',
+  );
