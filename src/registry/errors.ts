@@ -82,14 +82,16 @@ const parseErrors = (body: string): z.infer<typeof errorsSchema>['errors'] => {
   }
 };
 
-/** A short, printable piece of another's message, without what could be a secret in it. */
-export const scrub = (text: string): string =>
+/** Another's message in printable characters, as long as it was, without what could be a secret in it. */
+export const withoutSecrets = (text: string): string =>
   text
     .replace(/[^\x20-\x7e]+/g, ' ')
     .replace(/\b(Basic|Bearer)\s+\S+/gi, '$1 …')
     .replace(/(https?:\/\/)[^\s/@]*@/gi, '$1')
-    .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1')
-    .slice(0, 200);
+    .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1');
+
+/** The same, of its first 200 characters. */
+export const scrub = (text: string): string => withoutSecrets(text).slice(0, 200);
 
 const isWebPage = (body: string, contentType: string): boolean =>
   contentType === 'text/html' || /^\s*<(?:!doctype html|html|head|body)/i.test(body);
@@ -185,6 +187,17 @@ const NETWORK: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/** No answer, or half of one. */
+export class UnreachableError extends FactoryError {
+  constructor(
+    message: string,
+    /** The system's or undici's code, such as `ENOTFOUND`; empty when there was none. */
+    readonly code: string,
+  ) {
+    super('RegistryUnavailable', message);
+  }
+}
+
 /** The error for a request that got no answer, or half of one. The cause is left out: it may carry a signed URL. */
 export function networkError(error: unknown, host: string): FactoryError {
   if (error instanceof FactoryError) return error;
@@ -198,5 +211,5 @@ export function networkError(error: unknown, host: string): FactoryError {
   const why = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
     ? `its certificate is not trusted (${code}): give its authority in NODE_EXTRA_CA_CERTS`
     : (NETWORK.get(code) ?? (code || 'the request failed'));
-  return new FactoryError('RegistryUnavailable', `${host} could not be reached: ${why}`);
+  return new UnreachableError(`${host} could not be reached: ${why}`, code);
 }

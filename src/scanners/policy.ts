@@ -125,6 +125,25 @@ function findingRule({ scan, deciding }: Judged, policy: Policy): string {
   return `${numbers} on ${scan.platform} (${first.id} in ${first.package} ${first.installed}, ${fix}${more})`;
 }
 
+/** A rule is one sentence in a table, and an index may have a dozen platforms. */
+const PLATFORMS_NAMED = 4;
+const REASONS_NAMED = 2;
+
+/** Every platform that could not be scanned, by why. */
+function blindRule(blind: readonly PlatformScan[]): string {
+  const byReason = new Map<string, string[]>();
+  for (const { platform, notScannable = '' } of blind)
+    byReason.set(notScannable, [...(byReason.get(notScannable) ?? []), platform]);
+  const groups = [...byReason].slice(0, REASONS_NAMED);
+  const rest = blind.length - groups.reduce((sum, [, platforms]) => sum + platforms.length, 0);
+  const parts = groups.map(([reason, platforms]) => {
+    const more = platforms.length - PLATFORMS_NAMED;
+    const names = platforms.slice(0, PLATFORMS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+    return `${names} ${platforms.length === 1 ? 'is' : 'are'} not scannable: ${reason}`;
+  });
+  return [...parts, ...(rest > 0 ? [`and ${rest} more for other reasons`] : [])].join('; ');
+}
+
 function passRule(judged: readonly Judged[], policy: Policy): string {
   const scope = policy.failOn === 'CRITICAL' ? 'CRITICAL' : `${policy.failOn} or worse`;
   const where = judged.length === 1 ? judged[0]?.scan.platform : `any of ${judged.length} platforms`;
@@ -157,15 +176,13 @@ export function judge(scans: readonly PlatformScan[], policy: Policy, today: str
   const judged = scans.map((scan) => judgePlatform(scan, policy, today));
   const platforms = judged.map(({ verdict }) => verdict);
   const bad = worst(judged);
-  const blind = judged.find(({ scan }) => scan.notScannable !== undefined);
+  const blind = scans.filter(({ notScannable }) => notScannable !== undefined);
   const byFindings: Decision = bad === undefined ? 'pass' : policy.action;
-  const byBlindness: Decision = blind === undefined ? 'pass' : policy.notScannable;
-  const blindRule =
-    blind === undefined ? '' : `${blind.scan.platform} is not scannable: ${blind.scan.notScannable}`;
+  const byBlindness: Decision = blind.length === 0 ? 'pass' : policy.notScannable;
   if (bad !== undefined && WEIGHT[byFindings] >= WEIGHT[byBlindness]) {
     const rule = `${findingRule(bad, policy)}${expiredNote(bad.deciding, policy, today)}`;
     return { decision: byFindings, rule, platforms };
   }
-  if (blind !== undefined) return { decision: byBlindness, rule: blindRule, platforms };
+  if (blind.length > 0) return { decision: byBlindness, rule: blindRule(blind), platforms };
   return { decision: 'pass', rule: passRule(judged, policy), platforms };
 }

@@ -6,12 +6,12 @@ import type { DatabasePin, Verdict } from '../contract/verdict.js';
 export interface Scanner {
   /**
    * Makes sure that the newest database is on this worker, and says which it is.
-   * @throws FactoryError `DatabaseTooOld`, `DatabaseUnavailable`, `ScannerMissing`
+   * @throws FactoryError `DatabaseTooOld`, `DatabaseUnavailable`, `DatabaseMisconfigured`, `ScannerMissing`
    */
   pinDatabase(maxAgeHours: number, context: StepContext): Promise<DatabasePin>;
   /**
    * Scans with exactly the pinned database. A platform whose evidence exists for (digest, database) is not scanned again.
-   * @throws FactoryError `ScannerFailed`, `DatabaseMismatch`
+   * @throws FactoryError `ScannerFailed`, `DatabaseMismatch`, `DatabaseUnavailable`, `DatabaseMisconfigured`
    */
   scan(task: ScanTask, context: StepContext): Promise<Verdict>;
 }

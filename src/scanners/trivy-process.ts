@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { FactoryError, messageOf } from '../common/errors.js';
-import { type RunResult, runProgram } from '../common/process.js';
+import { type RunResult, runProgram, STDERR_TAIL } from '../common/process.js';
 import type { StepContext } from '../common/step.js';
 import type { Credential } from '../registry/credentials.js';
-import { scrub } from '../registry/errors.js';
+import { scrub, withoutSecrets } from '../registry/errors.js';
 import { codeOf } from '../store/writers.js';
 
 const SCAN_MS = 15 * 60_000;
@@ -201,12 +201,16 @@ async function writeLogin(place: string, reference: string, login: Credential): 
 
 /** The innermost cause in what Trivy wrote last, without what could be a secret. */
 function lastWords(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+  // Where its beginning was cut off, the first word may be the rest of a URL, which nothing below would know.
+  const known = stderr.length < STDERR_TAIL ? stderr : stderr.replace(/^\S*/, '');
+  const lines = known.split('\n').filter((line) => line.trim() !== '');
   const fatal = lines.findLastIndex((line) => line.includes('FATAL'));
   const text = (fatal < 0 ? lines.slice(-1) : lines.slice(fatal)).join(' ');
-  const words = text.replace(/^.*?\bFATAL\s+(?:Fatal error\s+)?/, '').replace(/\s+/g, ' ');
+  const words = withoutSecrets(text)
+    .replace(/^.*?\bFATAL\s+(?:Fatal error\s+)?/, '')
+    .replace(/\s+/g, ' ');
   // Trivy puts the outer causes first; the last 200 characters say what really happened.
-  return scrub(words.slice(-200)).replace(/\.$/, '') || 'it said nothing';
+  return words.slice(-200).trim().replace(/\.$/, '') || 'it said nothing';
 }
 
 async function readBounded(path: string): Promise<Buffer | undefined> {

@@ -50,12 +50,14 @@ export class TrivyScanner implements Scanner {
   async scan(task: ScanTask, context: StepContext): Promise<Verdict> {
     const { evidence, fetcher } = this.#options;
     const { source, sourceDigest, policy, policyDigest, database } = task;
-    const ready = await this.#databases.ensure(database, context);
-    const { platforms } = await fetcher.image(source, sourceDigest, context.signal, task.platforms);
-    const scans: (PlatformScan & { at: string })[] = [];
-    // One after the other: Trivy takes 140 MB and a core each, and images are scanned at the same time already.
-    for (const image of platforms)
-      scans.push(await this.#scanPlatform(source, image, database, ready, context));
+    const scans = await this.#databases.use(database, context, async (ready) => {
+      const { platforms } = await fetcher.image(source, sourceDigest, context.signal, task.platforms);
+      const done: (PlatformScan & { at: string })[] = [];
+      // One after the other: Trivy takes 140 MB and a core each, and images are scanned at the same time already.
+      for (const image of platforms)
+        done.push(await this.#scanPlatform(source, image, database, ready, context));
+      return done;
+    });
     const verdict: Verdict = {
       ...judge(scans, policy, new Date().toISOString().slice(0, 10)),
       policyDigest,
@@ -63,7 +65,7 @@ export class TrivyScanner implements Scanner {
       scannedAt: scans.map(({ at }) => at).sort()[0] ?? new Date().toISOString(),
       database,
     };
-    await writeVerdict(evidence, sourceDigest, verdict, context.signal);
+    await writeVerdict(evidence, sourceDigest, task.platforms, verdict, context.signal);
     return verdict;
   }
 

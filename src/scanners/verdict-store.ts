@@ -35,30 +35,43 @@ const verdictSchema = z.object({
   }),
 });
 
-const keyOf = (sourceDigest: Digest): string => `verdicts/${hexOf(sourceDigest)}.json`;
+/** Of each selection of platforms its own: a pass of some says nothing about a block that another caused. */
+function keyOf(sourceDigest: Digest, platforms: readonly string[]): string {
+  const selection = [...new Set(platforms)].sort().join(',');
+  const suffix = selection === '' ? '' : `-${hexOf(digestOf(selection)).slice(0, 8)}`;
+  return `verdicts/${hexOf(sourceDigest)}${suffix}.json`;
+}
 
-/** Records the verdict as the last one on a source image, whatever name it has. @throws FactoryError `EvidenceUnavailable` */
+/**
+ * Records the verdict as the last one on a source image, whatever name it has.
+ *
+ * @param platforms the selection that was scanned, in any order; empty for all.
+ * @throws FactoryError `EvidenceUnavailable`
+ */
 export async function writeVerdict(
   evidence: EvidenceStore,
   sourceDigest: Digest,
+  platforms: readonly string[],
   verdict: Verdict,
   signal?: AbortSignal,
 ): Promise<EvidenceRef> {
-  return evidence.put(keyOf(sourceDigest), `${JSON.stringify(verdict, null, 2)}\n`, signal);
+  return evidence.put(keyOf(sourceDigest, platforms), `${JSON.stringify(verdict, null, 2)}\n`, signal);
 }
 
 /**
  * The last verdict on a source image and where it lies; undefined when there is none, or none that can be read: then
  * the image is scanned again.
  *
+ * @param selection the platforms that it must be about, in any order; empty for all.
  * @throws FactoryError `EvidenceUnavailable`
  */
 export async function readLastVerdict(
   evidence: EvidenceStore,
   sourceDigest: Digest,
+  selection: readonly string[],
   signal?: AbortSignal,
 ): Promise<(Verdict & { key: string }) | undefined> {
-  const key = keyOf(sourceDigest);
+  const key = keyOf(sourceDigest, selection);
   const bytes = await evidence.get(key, signal);
   if (bytes === undefined) return undefined;
   const parsed = verdictSchema.safeParse(parseJson(bytes));

@@ -44,7 +44,7 @@ async function mirrored(
 }
 
 async function scanned(sides: Sides, image: TestImage, changes: Partial<Verdict> = {}): Promise<void> {
-  await writeVerdict(sides.evidence, image.top.descriptor.digest, {
+  await writeVerdict(sides.evidence, image.top.descriptor.digest, BUILD.platforms, {
     decision: 'pass',
     rule: 'nothing found',
     platforms: [],
@@ -97,6 +97,15 @@ describe('the plan says', () => {
       reason: expect.stringContaining('blocked'),
     });
     expect(await planOne(sides, runConfig(sides, { scan: false }))).toMatchObject({ state: 'unchanged' });
+  });
+
+  it('in need of a scan when the last one was of other platforms', async () => {
+    const sides = await openSides();
+    const image = twoPlatformImage();
+    await mirrored(sides, image, true);
+    await scanned(sides, image);
+    const other = runConfig(sides, { buildPush: { ...BUILD, platforms: ['linux/amd64'] } });
+    expect(await planOne(sides, other)).toMatchObject({ state: 'needs-scan', lastVerdict: null });
   });
 
   it('update when the source moved, and when the template changed', async () => {

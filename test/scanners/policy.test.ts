@@ -129,6 +129,22 @@ describe('the policy', () => {
       expect(verdict.platforms[1]).toMatchObject({ status: 'not-scannable', reason: blind.notScannable });
     });
 
+    it('names every platform by why, and no more than a few of them', () => {
+      const ruleOf = (...scans: PlatformScan[]) => judge(scans, POLICY, TODAY).rule;
+      const other = scan('windows/amd64', [], 'Trivy does not know Windows');
+      expect(ruleOf({ ...blind, platform: 'linux/amd64' }, scan('linux/s390x', []), blind)).toBe(
+        'linux/amd64, linux/arm64 are not scannable: no operating system was recognised',
+      );
+      expect(ruleOf(blind, other)).toBe(
+        'linux/arm64 is not scannable: no operating system was recognised; windows/amd64 is not scannable: Trivy does not know Windows',
+      );
+      const many = ['a', 'b', 'c', 'd', 'e', 'f'].map((platform) => ({ ...blind, platform }));
+      const third = [scan('x', [], 'third'), scan('y', [], 'fourth')];
+      expect(ruleOf(...many, other, ...third)).toBe(
+        'a, b, c, d and 2 more are not scannable: no operating system was recognised; windows/amd64 is not scannable: Trivy does not know Windows; and 2 more for other reasons',
+      );
+    });
+
     it('never hides a finding', () => {
       const both = scan('linux/amd64', [ZLIB], 'the database has nothing about debian 99');
       expect(judge([both], { ...POLICY, notScannable: 'pass' }, TODAY)).toMatchObject({

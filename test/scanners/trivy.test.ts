@@ -76,9 +76,9 @@ describe('a scan', () => {
 
   it('leaves its verdict under the source digest, and its findings can be read back', async () => {
     const task = await world.task(vulnerable('read back'));
-    expect(await readLastVerdict(world.evidence, task.sourceDigest)).toBeUndefined();
+    expect(await readLastVerdict(world.evidence, task.sourceDigest, [])).toBeUndefined();
     const verdict = await world.scanner().scan(task, stepContext());
-    const last = await readLastVerdict(world.evidence, task.sourceDigest);
+    const last = await readLastVerdict(world.evidence, task.sourceDigest, []);
     expect(last).toEqual({ ...verdict, key: `verdicts/${task.sourceDigest.slice(7)}.json` });
     const [platform] = verdict.platforms;
     if (platform === undefined) throw new Error('no platform');
@@ -105,10 +105,33 @@ describe('a scan', () => {
     });
   });
 
+  it('of some platforms leaves the verdict on all of them, or on others, as it was', async () => {
+    const image = imageOf((arch) =>
+      arch === 'amd64'
+        ? debian('12.1', [{ name: 'zlib1g', source: 'zlib', version: '9:1' }], arch)
+        : debian('11.1', [{ name: 'zlib1g', source: 'zlib', version: '1' }], arch),
+    );
+    const task = await world.task(image);
+    const last = (...platforms: string[]) => readLastVerdict(world.evidence, task.sourceDigest, platforms);
+    const both = ['linux/arm64', 'linux/amd64'];
+    const scan = (platforms: string[]) => world.scanner().scan({ ...task, platforms }, stepContext());
+    await scan(both);
+    await scan([]);
+    expect((await scan(['linux/amd64'])).decision).toBe('pass');
+    expect([await last(), await last('linux/amd64'), await last('linux/amd64', 'linux/arm64')]).toMatchObject(
+      [
+        { decision: 'block', key: `verdicts/${task.sourceDigest.slice(7)}.json` },
+        { decision: 'pass', key: expect.stringMatching(/^verdicts\/[0-9a-f]{64}-[0-9a-f]{8}\.json$/) },
+        { decision: 'block' },
+      ],
+    );
+    expect(await last('linux/arm64')).toBeUndefined();
+  });
+
   it('takes a verdict that it can not read for none', async () => {
     const { sourceDigest } = await world.task(vulnerable('unreadable'));
     await world.evidence.put(`verdicts/${sourceDigest.slice(7)}.json`, '{"decision":"fine"}');
-    expect(await readLastVerdict(world.evidence, sourceDigest)).toBeUndefined();
+    expect(await readLastVerdict(world.evidence, sourceDigest, [])).toBeUndefined();
   });
 
   it.each([
@@ -127,7 +150,7 @@ describe('a scan', () => {
       type: 'ScannerFailed',
       message: expect.stringMatching(message),
     });
-    expect(await readLastVerdict(world.evidence, task.sourceDigest)).toBeUndefined();
+    expect(await readLastVerdict(world.evidence, task.sourceDigest, [])).toBeUndefined();
   });
 
   it('that ends with an error has failed, even if there is a report', async () => {
