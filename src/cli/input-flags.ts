@@ -38,14 +38,15 @@ const OWN = new Set(['input', 'json', 'workflowId', 'detach']);
 /**
  * The input that the flags describe; only what was given is in it, so that the worker's environment fills the rest.
  *
+ * @param own flags of this command alone that are no part of the input
  * @throws FactoryError `InvalidInput` when `--input` is no JSON object
  */
-export function inputFromFlags(command: Command): Record<string, unknown> {
+export function inputFromFlags(command: Command, own: readonly string[] = []): Record<string, unknown> {
   const flags = command.opts<Record<string, unknown>>();
   const input = parseInput(flags.input);
   for (const [name, value] of Object.entries(flags)) {
     // `--no-scan` makes commander set `scan: true` by default; silence is no input.
-    if (OWN.has(name) || command.getOptionValueSource(name) === 'default') continue;
+    if (OWN.has(name) || own.includes(name) || command.getOptionValueSource(name) === 'default') continue;
     for (const [alias, field] of Object.entries(INPUT_ALIASES)) if (field === name) delete input[alias];
     input[name] = value;
   }

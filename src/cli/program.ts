@@ -6,7 +6,10 @@ import { EXIT, type ExitCode, explain } from './exit.js';
 import { addPlanCommand } from './plan.js';
 import { addRestoreCommand } from './restore.js';
 import { addRunCommand } from './run.js';
+import { addScheduleCommand } from './schedule.js';
+import { addSetupCommand } from './setup.js';
 import { addStatusCommand } from './status.js';
+import { addSteerCommands } from './steer.js';
 import { addWorkerCommand } from './worker.js';
 
 /** The whole command line. @param argv for its error messages, which quote it, but no key in it. */
@@ -23,6 +26,9 @@ export function createProgram(argv: readonly string[] = []): Command {
     addRunCommand,
     addPlanCommand,
     addStatusCommand,
+    addSteerCommands,
+    addScheduleCommand,
+    addSetupCommand,
     addRestoreCommand,
     addWorkerCommand,
     addDoctorCommand,

@@ -2,7 +2,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
 import type { RunProgress } from '../contract/progress.js';
-import { withTemporal } from './connection.js';
+import { factorySchedules, skippedNights } from '../temporal/schedules.js';
+import { type TemporalClient, withTemporal } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
 import { retriesOf } from './pending.js';
 import { processTerminal, table } from './terminal.js';
@@ -22,12 +23,16 @@ export function addStatusCommand(program: Command): void {
       const terminal = processTerminal();
       await withTemporal(async (temporal) => {
         const { client } = temporal;
+        const skipped = await skippedLines(temporal);
         const handle = client.workflow.getHandle(workflowId);
         const { status, startTime, closeTime, runId } = await handle.describe().catch((error: unknown) => {
           if (!(error instanceof WorkflowNotFoundError)) throw error;
           throw new CliExit(
             EXIT.badInput,
-            `there is no run under the id ${workflowId}: start one with image-factory run`,
+            [
+              `there is no run under the id ${workflowId}: start one with image-factory run, or name one of a schedule`,
+              ...skipped,
+            ].join('\n'),
           );
         });
         // A worker answers the query, also for runs that ended; without one the description is all there is.
@@ -47,6 +52,7 @@ export function addStatusCommand(program: Command): void {
             closeTime: closeTime ?? null,
             progress,
             retries,
+            skipped,
           });
         }
         terminal.line(
@@ -55,6 +61,7 @@ export function addStatusCommand(program: Command): void {
         terminal.line(`run ${runId}`);
         for (const { activity, attempt, message } of retries)
           terminal.line(terminal.paint('yellow', `! ${activity}, attempt ${attempt} follows: ${message}`));
+        for (const line of skipped) terminal.line(terminal.paint('yellow', `! ${line}`));
         if (progress === null) return terminal.line('no worker answers: start one for more (npm run worker)');
         const done = progress.finished.length;
         terminal.line(`${progress.phase}: ${done} of ${progress.images} images done`);
@@ -65,4 +72,23 @@ export function addStatusCommand(program: Command): void {
         for (const line of table(rows, terminal.columns - 2)) terminal.line(`  ${line}`);
       });
     });
+}
+
+/** Nights of the last week without a run, a line for each schedule; nothing where schedules can't be listed. */
+async function skippedLines({ client, taskQueue }: TemporalClient): Promise<string[]> {
+  const lines: string[] = [];
+  try {
+    for (const description of await factorySchedules(client, taskQueue)) {
+      const { nights } = await skippedNights(client, description);
+      const [first] = nights;
+      if (first === undefined) continue;
+      const { scheduleId } = description;
+      lines.push(
+        `${scheduleId} started nothing at ${nights.length === 1 ? first.toISOString() : `${nights.length} times since ${first.toISOString()}`}: see image-factory schedule show --schedule-id ${scheduleId}`,
+      );
+    }
+  } catch {
+    return []; // the run itself is what was asked for
+  }
+  return lines;
 }

@@ -5,6 +5,7 @@ import { checkConnector, checkHarness } from './harness.js';
 import { CHECK_LIMIT_MS, withLimit } from './limit.js';
 import { checkPush, checkSource } from './registries.js';
 import { checkDatabase, checkTrivy } from './scanner.js';
+import { checkSchedules } from './schedule.js';
 import { readSituation } from './situation.js';
 import { checkTemporal } from './temporal.js';
 
@@ -62,6 +63,7 @@ export async function examine(
   const sources = faulty.has('SOURCE_REGISTRY') ? [''] : environment.sourceRegistries;
   const checks: Check[] = [
     { check: 'Temporal', needs: ['TEMPORAL_TASK_QUEUE'], run: () => checkTemporal(env) },
+    { check: 'schedule', needs: ['TEMPORAL_TASK_QUEUE'], run: () => checkSchedules(env) },
     { check: 'Harness', needs: HARNESS_VARIABLES, run: () => checkHarness(account), after: known },
     ...(input.registryConnector === undefined
       ? []

@@ -26,8 +26,14 @@ function parse(args: readonly string[]): {
   operands: string[];
   unknown: string[];
 } {
-  const [name, ...rest] = args;
-  const command = createProgram().commands.find((one) => one.name() === name);
+  let command: Command | undefined = createProgram();
+  let rest = [...args];
+  // `schedule apply`: as long as there are commands below, the next word names one.
+  while (command !== undefined && command.commands.length > 0) {
+    const [name, ...after] = rest;
+    command = command.commands.find((one) => one.name() === name);
+    rest = after;
+  }
   return { command, ...(command?.exitOverride().parseOptions(rest) ?? { operands: [], unknown: rest }) };
 }
 
@@ -62,7 +68,7 @@ describe('the commands that the documents show', () => {
   it('start our workflow types with input that they take', async () => {
     const starts = (await allCommands())
       .map(words)
-      .filter(([program, , verb]) => program === 'temporal' && verb === 'start')
+      .filter(([program, , verb]) => program === 'temporal' && ['start', 'create'].includes(verb ?? ''))
       .filter((line) => line.includes('--type'));
     expect(starts).not.toEqual([]);
     for (const line of starts) {
