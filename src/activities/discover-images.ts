@@ -1,5 +1,6 @@
 import type { Activities } from '../contract/activities.js';
 import { discover } from '../harness/discovery.js';
+import { readFollowed } from '../harness/followed.js';
 import { writeDiscovery } from '../mirror/pages.js';
 import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
@@ -19,6 +20,8 @@ export const discoverImages =
           customer: sources.includes('customer')
             ? ((await client?.customerConfig(one, { overridesOnly: true }, signal)) ?? {})
             : {},
+          // Tells a person's pin from what our own runs set.
+          followed: await readFollowed(evidence, { account: config.harness.account, infra: one }, signal),
         })),
       );
       const images = discover({

@@ -83,7 +83,8 @@ export interface HolderState {
 export interface Activities {
   /** Input + the worker's environment + templates → one fixed configuration. Fails with `InvalidInput` naming every fault. */
   resolveRun(input: RunInput): Promise<RunConfig>;
-  resolveRestore(input: RestoreInput): Promise<HarnessTarget>;
+  /** Checks a restore's input as `resolveRun` does a run's. */
+  resolveRestore(input: RestoreInput): Promise<{ runId: string; infra: Infra[]; harness: HarnessTarget }>;
   discoverImages(task: { runId: string; config: RunConfig }): Promise<DiscoverySummary>;
   /** Plans one page of discovered images, and records it as evidence under `key`. */
   planPage(task: {
@@ -110,7 +111,12 @@ export interface Activities {
   /** Fails (retryably) with `HarnessNotUpdated` until the account shows every update. */
   readBackAccount(task: AccountTask & { updates: FieldUpdate[] }): Promise<void>;
   /** Puts a run's snapshot back: values as they were, and a reset for fields that had none. */
-  restoreAccount(task: AccountTask): Promise<{ restored: number; reset: number; leftAlone: string[] }>;
+  restoreAccount(task: AccountTask): Promise<{
+    restored: number;
+    reset: number;
+    leftAlone: string[];
+    rejected: { field: string; reason: string }[];
+  }>;
   /** Gives every image of a page that was never planned its end. @returns how many they are */
   recordUnreached(task: {
     runId: string;

@@ -9,9 +9,9 @@ import { asEnd, rootFailure } from './failure.js';
 export async function restoreHarness(input: RestoreInput): Promise<AccountOutcome[]> {
   const outcomes: AccountOutcome[] = [];
   try {
-    const target = await harness.resolveRestore(input);
-    for (const infra of input.infra) {
-      outcomes.push(await runWriter({ kind: 'restore', runId: input.runId, harness: target, infra }));
+    const { runId, infra: infras, harness: account } = await harness.resolveRestore(input);
+    for (const infra of infras) {
+      outcomes.push(await runWriter({ kind: 'restore', runId, harness: account, infra }));
     }
   } catch (error) {
     if (isCancellation(error)) throw error;

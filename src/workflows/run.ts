@@ -42,6 +42,13 @@ export class Run {
   /** Fixes the configuration, or takes over where an earlier execution stopped. @throws what the input's faults are */
   async begin(input: RunInput, continuation: Continuation | undefined): Promise<void> {
     if (continuation !== undefined) return this.#takeOver(continuation);
+    if (workflowInfo().cronSchedule) {
+      // Its nights would share one run id, and so their snapshots and reports.
+      throw asEnd({
+        type: 'InvalidInput',
+        message: 'a cron workflow is not supported: use a schedule (image-factory schedule apply)',
+      });
+    }
     try {
       this.#config = await harness.resolveRun.executeWithOptions(
         { summary: 'input, environment, templates' },

@@ -73,18 +73,23 @@ function summary(updated: number, rejected: number): Pick<AccountOutcome, 'kind'
 }
 
 async function restore(task: AccountTask): Promise<AccountOutcome> {
-  const { restored, reset, leftAlone } = await harness.restoreAccount(task);
-  const kept =
-    leftAlone.length === 0
-      ? ''
-      : `; left alone, since they were changed after the run: ${leftAlone.join(', ')}`;
+  const { restored, reset, leftAlone, rejected } = await harness.restoreAccount(task);
+  const parts = [
+    `${restored} fields put back, ${reset} reset to Harness's default`,
+    ...(leftAlone.length === 0
+      ? []
+      : [`left alone, since they were changed after the run: ${leftAlone.join(', ')}`]),
+    ...(rejected.length === 0
+      ? []
+      : [`Harness rejected: ${rejected.map(({ field, reason }) => `${field} (${reason})`).join(', ')}`]),
+  ];
   return {
     infra: task.infra,
     account: task.harness.account,
-    kind: restored + reset === 0 ? 'unchanged' : 'updated',
-    reason: `${restored} fields put back, ${reset} reset to Harness's default${kept}`,
+    kind: rejected.length > 0 ? 'failed' : restored + reset === 0 ? 'unchanged' : 'updated',
+    reason: parts.join('; '),
     snapshotKey: null,
     updated: [],
-    rejected: [],
+    rejected: rejected.map(({ field, reason }) => ({ field, value: '', reason })),
   };
 }

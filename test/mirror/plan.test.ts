@@ -102,7 +102,7 @@ describe('the plan says', () => {
   it('in need of a scan when the last one was of other platforms', async () => {
     const sides = await openSides();
     const image = twoPlatformImage();
-    await mirrored(sides, image, true);
+    await mirrored(sides, image, 'verified');
     await scanned(sides, image);
     const other = runConfig(sides, { buildPush: { ...BUILD, platforms: ['linux/amd64'] } });
     expect(await planOne(sides, other)).toMatchObject({ state: 'needs-scan', lastVerdict: null });
