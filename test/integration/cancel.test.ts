@@ -1,6 +1,7 @@
 import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { WORKFLOW } from '../../src/contract/names.js';
+import type { RunResult } from '../../src/contract/outcome.js';
 import { few, openFactory } from './factory.js';
 import { record } from './history.js';
 import { holdUploads } from './slow-registry.js';
@@ -39,5 +40,20 @@ describe('two runs at the same time', () => {
     expect(second.counts).toMatchObject({ skipped: 2, mirrored: 0 });
     held.release();
     expect((await first.result()).counts).toMatchObject({ mirrored: 2 });
+  });
+});
+
+describe('a new run after one that was terminated', () => {
+  it('waits for the children that are still going away, and goes on from what the registry holds', async () => {
+    const factory = await openFactory({ images: few });
+    const held = await holdUploads(factory.target.host);
+    const input = { ...factory.input, registry: `${held.host}/ci`, scan: false, modifyDefault: false };
+    const first = await factory.start(WORKFLOW.imageFactory, input);
+    await held.firstUpload;
+    await first.terminate('an operator pulled the plug');
+    const second = await factory.start(WORKFLOW.imageFactory, input);
+    held.release();
+    const result: RunResult = await second.result();
+    expect(result.counts).toMatchObject({ mirrored: 2, skipped: 0 });
   });
 });

@@ -39,7 +39,7 @@ describe('a worker that is killed with SIGKILL while it pushes', () => {
 });
 
 describe('a worker that is told to stop', () => {
-  it('hands its push back when its grace time is over, and exits', async () => {
+  it('hands its push back at once, leaves no process behind, and exits', async () => {
     const factory = await openFactory({ images: few, withoutWorker: true });
     const held = await holdUploads(factory.target.host);
     const first = await startWorkerProcess(factory.env);
@@ -48,6 +48,16 @@ describe('a worker that is told to stop', () => {
     await held.firstUpload;
     const code = await first.terminate();
     expect(code).toBe(0);
+    const given = await Promise.all(
+      factory.fleet.map(async ({ repository, tag }) => {
+        const id = mirrorImageId(ref(`${held.host}/ci/${repository}:${tag}`));
+        const { raw } = await factory.temporal.client.workflow.getHandle(id).describe();
+        return (
+          raw.pendingActivities?.map(({ lastFailure }) => lastFailure?.applicationFailureInfo?.type) ?? []
+        );
+      }),
+    );
+    expect(given.flat()).toContain('WorkerShutdown');
     held.release();
     await startWorkerProcess(factory.env);
     const result: RunResult = await handle.result();
