@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WORKFLOW } from '../../src/contract/names.js';
+import { UPDATE } from '../../src/contract/steering.js';
+import { startProgram } from './cli-process.js';
 import { openFactory } from './factory.js';
 import { scheduler } from './scheduler.js';
 import { holdUploads } from './slow-registry.js';
@@ -8,7 +10,7 @@ describe('pause, resume and concurrency', () => {
   it('change a run that is going, and say how it is then', async () => {
     const factory = await openFactory({ images: ({ repository }) => repository.startsWith('harness/') });
     const held = await holdUploads(factory.target.host);
-    const { run } = await scheduler(factory.temporal);
+    const { run, env } = await scheduler(factory.temporal);
     const input = { registry: `${held.host}/ci`, scan: false, maxConcurrency: 1 };
     const handle = await factory.start(WORKFLOW.imageFactory, input);
     await held.firstUpload;
@@ -18,8 +20,19 @@ describe('pause, resume and concurrency', () => {
       code: 0,
       stdout: `${handle.workflowId}: paused, nothing new starts; 1 image is in work (at most 1 at once after resume)\n`,
     });
-    const faster = await run('concurrency', '4', '--json', ...named);
-    expect(JSON.parse(faster.stdout)).toEqual({ version: 1, paused: true, maxConcurrency: 4, running: 1 });
+    const faster = await run('concurrency', '3', '--json', ...named);
+    expect(JSON.parse(faster.stdout)).toEqual({ version: 1, paused: true, maxConcurrency: 3, running: 1 });
+    const plain = [
+      'workflow',
+      'update',
+      'execute',
+      '--name',
+      UPDATE.setConcurrency,
+      '--input',
+      '4',
+      ...named,
+    ];
+    expect((await startProgram('temporal', plain, env).ended).stdout).toContain('maxConcurrency:4');
     expect((await run('resume', ...named)).stdout).toContain(': going, at most 4 at once; ');
     held.release();
     await handle.result();
