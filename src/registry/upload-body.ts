@@ -37,9 +37,9 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
   const { repository, descriptor, idleMs } = task;
   const { part, url } = request;
   const what = blobName(repository, descriptor.digest);
+  const source = part.length === descriptor.size ? task.open() : task.open(part);
   const stalled = new AbortController();
   const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
-  const source = part.length === descriptor.size ? task.open() : task.open(part);
   let ourError: { error: unknown } | undefined;
   source.once('error', (error) => {
     ourError ??= { error };
