@@ -1,6 +1,7 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
 import type { AccountOutcome } from '../contract/outcome.js';
+import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 import { checking, harness, readingBack } from './activities.js';
 import { rootFailure } from './failure.js';
 
@@ -15,7 +16,12 @@ const REFUSALS = new Set(['ConnectorUnusable', 'PullPathMismatch', 'NotAllowed']
  * its end even when the run is cancelled, so that what is reported is what the account shows.
  */
 export async function updateHarness(task: WriterTask): Promise<AccountOutcome> {
-  return task.kind === 'update' ? update(task) : restore(task);
+  const outcome = await (task.kind === 'update' ? update(task) : restore(task));
+  // Runs that began before this was added replay without it (docs/operating.md, "Releasing").
+  if (patched('update-harness-outcome')) {
+    upsertSearchAttributes([{ key: FACTORY_OUTCOME, value: outcome.kind }]);
+  }
+  return outcome;
 }
 
 async function update(task: AccountUpdateTask): Promise<AccountOutcome> {

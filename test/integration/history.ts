@@ -47,9 +47,14 @@ export function attempts(history: History): Map<string, number> {
   return highest;
 }
 
+/** A history that an earlier commit made is kept as it is: that is what it is for. */
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
+
 /**
  * Keeps a history for the replay tests when `RECORD_HISTORIES` is set: `RECORD_HISTORIES=1 npm test`. What names the
- * machine that it was made on is taken out.
+ * machine that it was made on is taken out. One that is there already stays.
  */
 export async function record(
   name: string,
@@ -66,7 +71,9 @@ export async function record(
     .replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"')
     .replaceAll(/"stackTrace": "(?:[^"\\]|\\.)*"/g, '"stackTrace": ""')
     .replaceAll(hostname(), 'host');
-  await writeFile(new URL(`../histories/${name}.json`, import.meta.url), text);
+  await writeFile(new URL(`../histories/${name}.json`, import.meta.url), text, { flag: 'wx' }).catch(
+    ignoreExisting,
+  );
 }
 
 /** Everything that a listing yields. */

@@ -73,7 +73,7 @@ describe('a run', () => {
     await record('mirror-image.mirrored', child('harness/ci-addon:1.16.92'));
     await record('mirror-image.blocked', child('plugins/kaniko:1.10.6'));
     await record(
-      'update-harness.updated',
+      'update-harness.patched',
       factory.temporal.client.workflow.getHandle(updateHarnessId(ACCOUNT, 'K8')),
     );
 
