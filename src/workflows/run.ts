@@ -93,7 +93,8 @@ export class Run {
       ...this.#cursor,
       outcomePages: this.#outcomes.pages,
       counts: this.state.counts,
-      goodFields: this.state.goodFields,
+      // Only an update of the account reads them.
+      goodFields: this.config.modifyDefault ? this.state.goodFields : [],
       steering: { paused, maxConcurrency },
       startedAt: this.#startedAt,
       deadlineAt: this.deadlineAt,
