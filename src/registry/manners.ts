@@ -103,7 +103,8 @@ export class Manners {
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await delay(Math.ceil(ms), undefined, signal === undefined ? {} : { signal });
+    // A signal of our own: hundreds may wait on a caller's, and Node warns at eleven listeners.
+    await delay(Math.ceil(ms), undefined, signal === undefined ? {} : { signal: AbortSignal.any([signal]) });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
