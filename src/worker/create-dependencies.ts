@@ -9,9 +9,11 @@ import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
 import { RegistryClient } from '../registry/client.js';
 import { dockerConfigCredentials, dockerConfigPath, targetCredentials } from '../registry/credentials.js';
+import { Manners } from '../registry/manners.js';
 import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
+import { FileUploadSessions } from '../store/upload-sessions.js';
 import { awaitHolder } from './holder.js';
 import { trivySettings } from './scanner.js';
 
@@ -32,11 +34,19 @@ export async function createDependencies(
     user: registryCredentials.user,
     password: registryCredentials.password.reveal(),
   };
-  const source = new RegistryClient({ credentials: docker, insecureHosts });
+  // One for all clients: a host that limits us limits the worker, not one run or image.
+  const manners = new Manners();
+  const sessions = await FileUploadSessions.open(environment.contentDir);
+  const source = new RegistryClient({ credentials: docker, insecureHosts, manners });
   const fetcher = new SourceFetcher(source, content);
   const targets = new Map<string, RegistryClient>();
   const freshTarget = (host: string): RegistryClient =>
-    new RegistryClient({ credentials: targetCredentials(host, login ?? undefined, docker), insecureHosts });
+    new RegistryClient({
+      credentials: targetCredentials(host, login ?? undefined, docker),
+      insecureHosts,
+      manners,
+      sessions,
+    });
   const target = (host: string): RegistryClient => {
     const client = targets.get(host) ?? freshTarget(host);
     targets.set(host, client);
