@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
@@ -12,7 +12,7 @@ import { Ingest } from './ingest.js';
 import { Leases } from './leases.js';
 import { Room } from './room.js';
 import { SharedDownloads } from './shared-downloads.js';
-import { codeOf, diskFull, writerName } from './writers.js';
+import { codeOf, diskFull, placeOnce, writerName } from './writers.js';
 
 /** 20 GiB: a fleet of 40 two-platform images with room for two releases. */
 const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
@@ -123,9 +123,7 @@ export class DirectoryContentStore implements ContentStore {
     const temporary = join(this.directory, 'ingest', writerName());
     await writeFile(temporary, text, { mode: 0o600 });
     try {
-      await link(temporary, join(this.directory, name));
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      await placeOnce(temporary, join(this.directory, name));
     } finally {
       await rm(temporary, { force: true });
     }

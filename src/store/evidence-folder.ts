@@ -1,10 +1,10 @@
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { FactoryError } from '../common/errors.js';
 import type { EvidenceRef } from '../contract/verdict.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from './evidence.js';
-import { codeOf, diskFull, writerName } from './writers.js';
+import { codeOf, diskFull, placeOnce, writerName } from './writers.js';
 
 /** Segments must not start with a dot: that keeps `..` out and our temporary files apart. */
 const KEY = /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}\/)*[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
@@ -42,13 +42,8 @@ export class FolderEvidenceStore implements EvidenceStore {
     const path = this.locate(key);
     return this.attempt('written', signal, () =>
       this.withTemporary(path, bytes, signal, async (temporary) => {
-        try {
-          await link(temporary, path); // unlike rename(2), fails when the name is taken
-          return { key, digest: digestOf(bytes) };
-        } catch (error) {
-          if (codeOf(error) !== 'EEXIST') throw error;
-          return { key, digest: digestOf(await readFile(path, { signal })) };
-        }
+        const held = (await placeOnce(temporary, path)) ? bytes : await readFile(path, { signal });
+        return { key, digest: digestOf(held) };
       }),
     );
   }

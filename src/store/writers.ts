@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, link, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { FactoryError } from '../common/errors.js';
@@ -51,6 +51,33 @@ export async function sweepAbandoned(directory: string): Promise<string[]> {
     else alive.push(name);
   }
   return alive;
+}
+
+/** File systems without hard links (SMB, Azure Files, FAT) say so in one of these ways. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/**
+ * Gives a finished temporary file its name unless the name is taken; unlike rename(2), which would replace.
+ *
+ * @returns whether the name was free.
+ */
+export async function placeOnce(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+  }
+  try {
+    // Exclusive as well, but a reader may see a part of it for a moment.
+    await copyFile(temporary, path, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    return false;
+  }
 }
 
 /** The system's code of an error (`ENOENT`), if it has one. */
