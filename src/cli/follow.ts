@@ -12,7 +12,8 @@ const POLL_MS = 700;
 /** How long the last look at an ended run may take; its result is printed in any case. */
 const LAST_LOOK_MS = 10_000;
 
-const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
+/** How each end of an image looks on a terminal. */
+export const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
   mirrored: { mark: '✓', colour: 'green' },
   rescanned: { mark: '✓', colour: 'green' },
   unchanged: { mark: '=', colour: 'dim' },
@@ -31,7 +32,7 @@ export async function follow(
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
-  await watch(client, ended, () => look(client, handle, printer));
+  await untilEnded(client, ended, () => look(client, handle, printer));
 }
 
 /** Says why a plan waits, on standard error; its result is the only thing on standard output. */
@@ -42,11 +43,15 @@ export async function followPlan(
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter({ ...terminal, line: (text = '') => terminal.error(text) });
-  await watch(client, ended, async () => printer.warn('', await retriesOf(handle)));
+  await untilEnded(client, ended, async () => printer.warn('', await retriesOf(handle)));
 }
 
 /** Looks again and again until `ended` settles, and once more when the workflow itself has ended. */
-async function watch(client: Client, ended: Promise<unknown>, lookOnce: () => Promise<void>): Promise<void> {
+export async function untilEnded(
+  client: Client,
+  ended: Promise<unknown>,
+  lookOnce: () => Promise<void>,
+): Promise<void> {
   let over = false;
   let looking = new AbortController();
   const settled = ended

@@ -11,9 +11,15 @@ export interface Retry {
 /** The steps of one workflow that are being retried, by the server's word: no worker is needed to ask. */
 export async function retriesOf(handle: WorkflowHandle): Promise<Retry[]> {
   const { raw } = await handle.describe();
-  return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }) =>
+  return retriesAmong(raw.pendingActivities ?? []);
+}
+
+type Pending = NonNullable<Awaited<ReturnType<WorkflowHandle['describe']>>['raw']['pendingActivities']>;
+
+/** Those of a description's pending activities that failed before. */
+export const retriesAmong = (pending: Pending): Retry[] =>
+  pending.flatMap(({ activityType, attempt, lastFailure }) =>
     lastFailure?.message
       ? [{ activity: activityType?.name ?? 'a step', attempt: attempt ?? 0, message: lastFailure.message }]
       : [],
   );
-}

@@ -10,6 +10,7 @@ import { addScheduleCommand } from './schedule.js';
 import { addSetupCommand } from './setup.js';
 import { addStatusCommand } from './status.js';
 import { addSteerCommands } from './steer.js';
+import { addWatchCommand } from './watch.js';
 import { addWorkerCommand } from './worker.js';
 
 /** The whole command line. @param argv for its error messages, which quote it, but no key in it. */
@@ -26,6 +27,7 @@ export function createProgram(argv: readonly string[] = []): Command {
     addRunCommand,
     addPlanCommand,
     addStatusCommand,
+    addWatchCommand,
     addSteerCommands,
     addScheduleCommand,
     addSetupCommand,

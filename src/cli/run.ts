@@ -1,5 +1,5 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DEFAULT_WORKFLOW_ID, WORKFLOW } from '../contract/names.js';
 import type { RunResult } from '../contract/outcome.js';
 import type { PlanResult } from '../contract/plan.js';
@@ -11,6 +11,7 @@ import { resultUnlessInterrupted } from './interrupt.js';
 import { printPlan } from './plan-table.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal, type Terminal } from './terminal.js';
+import { showLive } from './watch/show.js';
 import { missingWorkerHint } from './workers.js';
 
 /** `image-factory run`: starts a run (or joins the one that is going), shows it, and ends as it ends. */
@@ -20,19 +21,27 @@ export function addRunCommand(program: Command): void {
     .description('mirror the images that the account runs, and wait for the end')
     .option('--workflow-id <id>', 'the run’s workflow id', DEFAULT_WORKFLOW_ID)
     .option('--detach', 'start only')
+    .addOption(new Option('--watch', 'a live table, on a terminal').conflicts(['json', 'detach']))
     .option('--json', 'print the result as JSON')
     .option('--dry-run', 'plan only');
-  addInputFlags(command).action(async (options: { workflowId: string; detach?: boolean; json?: boolean }) => {
+  addInputFlags(command).action(async (options: RunOptions) => {
     const input = inputFromFlags(command);
     assertInput(input);
     await withTemporal((temporal) => run(temporal, input, options, processTerminal()));
   });
 }
 
+interface RunOptions {
+  workflowId: string;
+  detach?: boolean;
+  json?: boolean;
+  watch?: boolean;
+}
+
 async function run(
   temporal: TemporalClient,
   input: Record<string, unknown>,
-  { workflowId, detach, json }: { workflowId: string; detach?: boolean; json?: boolean },
+  { workflowId, detach, json, watch }: RunOptions,
   terminal: Terminal,
 ): Promise<void> {
   const handle = await startOrJoin(
@@ -51,19 +60,21 @@ async function run(
       );
     return;
   }
-  await attend(temporal, handle, json === true, terminal);
+  await attend(temporal, handle, json ? 'json' : watch ? 'table' : 'lines', terminal);
 }
 
 /** Shows a run until its end, prints its result, and throws what the exit code is made of. */
-async function attend(
+export async function attend(
   temporal: TemporalClient,
   handle: WorkflowHandle,
-  json: boolean,
+  how: 'lines' | 'table' | 'json',
   terminal: Terminal,
 ): Promise<void> {
   const ended = resultUnlessInterrupted<RunResult | PlanResult>(temporal.client, handle);
   ended.catch(() => undefined); // looked at below
-  if (!json) await follow(temporal.client, handle, terminal, ended);
+  const json = how === 'json';
+  if (how === 'lines') await follow(temporal.client, handle, terminal, ended);
+  if (how === 'table') await showLive(temporal.client, handle, terminal, ended);
   try {
     printResult(await ended, json, terminal);
   } catch (error) {

@@ -1,0 +1,46 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { follow, untilEnded } from '../follow.js';
+import type { Terminal } from '../terminal.js';
+import { canRedraw, InPlace, type Output } from './in-place.js';
+import { Looker } from './looks.js';
+import { WatchModel } from './model.js';
+import { render } from './render.js';
+
+/** Elapsed time goes on between two looks. */
+const REDRAW_MS = 1_000;
+
+/**
+ * Shows a run as a live table until `ended` settles, and leaves the last picture of it on the screen. Where nothing can
+ * be redrawn it says the same line by line.
+ */
+export async function showLive(
+  client: Client,
+  handle: WorkflowHandle,
+  terminal: Terminal,
+  ended: Promise<unknown>,
+  output: Output = process.stdout,
+): Promise<void> {
+  if (!canRedraw(output, process.env)) return follow(client, handle, terminal, ended);
+  const model = new WatchModel(handle.workflowId);
+  const looker = new Looker(client, handle.workflowId);
+  const draw = (): void => {
+    const { columns, rows } = screen.size();
+    screen.show(render(model.frame(Date.now()), { columns, rows, colour: terminal.paint }));
+  };
+  const screen = new InPlace(output, draw);
+  screen.open();
+  const timer = setInterval(draw, REDRAW_MS);
+  try {
+    draw();
+    await untilEnded(client, ended, async () => {
+      const look = await looker.look();
+      if (look) model.add(look, Date.now());
+      draw();
+    });
+  } finally {
+    clearInterval(timer);
+    screen.close();
+  }
+  const window = { columns: screen.size().columns, rows: Number.POSITIVE_INFINITY, colour: terminal.paint };
+  for (const line of render(model.frame(Date.now()), window)) terminal.line(line);
+}
