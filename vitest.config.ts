@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 const integration = 'test/integration/**/*.test.ts';
+const faults = 'test/faults/**/*.test.ts';
 // Real programs for every test: Temporal, Trivy, a registry, crane, by name on PATH. Named in each project, because the
 // root's own would run after theirs (measured with 4.1); the second time it finds everything on PATH.
 const tools = 'test/support/global-setup.ts';
@@ -15,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [integration],
+          exclude: [integration, faults],
           globalSetup: [tools],
           ...timeouts,
         },
@@ -27,6 +28,16 @@ export default defineConfig({
           include: [integration],
           globalSetup: [tools, 'test/support/temporal-setup.ts'],
           ...timeouts,
+        },
+      },
+      {
+        // Killed workers are noticed after 15 to 120 s, so these wait more than they work: npm run test:faults.
+        test: {
+          name: 'faults',
+          include: [faults],
+          globalSetup: [tools, 'test/support/temporal-setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -23,13 +23,16 @@ export interface FactoryOptions {
   /** The target asks for the test login. */
   htpasswd?: boolean;
   apiKey?: string;
+  /** One of its own, for tests that run beside others: the account has one writer per Temporal server. */
+  account?: string;
   /** No worker in this process: the test starts its own. */
   withoutWorker?: boolean;
 }
 
 /** A whole factory on real parts, for one test: registries, account, stores, and a worker in this process. */
 export async function openFactory(options: FactoryOptions = {}) {
-  const apiKey = options.apiKey ?? `pat.${ACCOUNT}.token.${randomUUID()}`;
+  const account = options.account ?? ACCOUNT;
+  const apiKey = options.apiKey ?? `pat.${account}.token.${randomUUID()}`;
   const fleet = demoFleet().filter(options.images ?? (() => true));
   const directory = await temporaryDirectory();
   const [source, target, temporal] = await Promise.all([
@@ -38,7 +41,7 @@ export async function openFactory(options: FactoryOptions = {}) {
     openTemporal(),
   ]);
   const harness = await startHarnessSimulator({
-    account: ACCOUNT,
+    account,
     apiKey,
     defaults: {
       K8: Object.fromEntries(
