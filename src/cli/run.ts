@@ -25,7 +25,7 @@ export function addRunCommand(program: Command): void {
     .option('--json', 'print the result as JSON')
     .option('--dry-run', 'plan only');
   addInputFlags(command).action(async (options: RunOptions) => {
-    const input = inputFromFlags(command);
+    const input = inputFromFlags(command, ['watch']);
     assertInput(input);
     await withTemporal((temporal) => run(temporal, input, options, processTerminal()));
   });

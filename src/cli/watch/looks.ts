@@ -1,4 +1,9 @@
-import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcCancelledError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { defaultDataConverter } from '@temporalio/common';
 import { z } from 'zod';
 import { PROGRESS_QUERY } from '../../contract/names.js';
@@ -70,7 +75,10 @@ export class Looker {
     const handle = this.client.workflow.getHandle(this.workflowId, runId);
     const run = await this.client
       .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
-      .catch(() => undefined);
+      .catch((error: unknown) => {
+        if (isGrpcCancelledError(error)) throw error; // nobody looks any more: that says nothing of the worker
+        return undefined;
+      });
     const open = status.name === 'RUNNING' ? (run?.running ?? []) : [];
     const images = await Promise.all(
       // After the limit was lowered more may be in work for a while; those are shown without their bytes.

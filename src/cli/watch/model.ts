@@ -101,7 +101,8 @@ export class WatchModel {
     series.beat = beat;
     series.samples = series.samples.filter(({ at }) => at >= now - RATE_WINDOW_MS);
     this.#series.set(workflowId, series);
-    const rate = rateOf(series.samples);
+    // All is sent, and the other side works on it: neither a speed nor a time left would be true.
+    const rate = bytes === total ? null : rateOf(series.samples);
     return { bytes, total, rate, leftMs: leftMs(total - bytes, rate) };
   }
 

@@ -1,5 +1,5 @@
 import { LOOK } from '../follow.js';
-import { type Colour, hanging, type Terminal } from '../terminal.js';
+import { type Colour, type Terminal, wrap } from '../terminal.js';
 import type { FinishedRow, Frame, Transfer, WarningRow, WorkRow } from './frame.js';
 import { type Section, share } from './sections.js';
 import { amount, amountOf, clock, percent } from './units.js';
@@ -13,29 +13,33 @@ export interface Window {
 
 /** With less than this a row says a percentage only, and notes stand below their image. */
 const WIDE = 72;
+/** From here on there is room for what a step itself says that it does. */
+const ROOMY = 100;
 const NAME_MAX = 52;
 const NAME_MIN = 16;
-/** ` mirrored   `, as long as the longest kind. */
+/** As long as the longest kind of end. */
 const KIND_COLUMN = 10;
-const STEP_COLUMN = 14;
-const AMOUNT_COLUMN = 19;
+const STEP_COLUMN = { wide: 6, roomy: 14 };
+const AMOUNT_COLUMN = 17;
 const RATE_COLUMN = 10;
-const LEFT_COLUMN = 12;
-const WORK_COLUMNS = STEP_COLUMN + AMOUNT_COLUMN + RATE_COLUMN + LEFT_COLUMN + 8;
+const LEFT_COLUMN = 8;
+/** What needs a person may take so many lines in a picture that is redrawn; what went well takes one. */
+const ATTENTION_LINES = 3;
 const BAR_MAX = 30;
 const NOTE_INDENT = '    ';
 
 /** A picture of a run: at most `rows` lines, none of them wider than `columns`. */
 export function render(frame: Frame, window: Window): string[] {
-  const head = [header(frame, window), ...bar(frame, window)];
   const name = nameColumn(frame, window.columns);
+  const titles = frame.working.length > 0 && window.columns >= WIDE ? [titleLine(name, window)] : [];
+  const head = [header(frame, window), ...bar(frame, window), ...titles];
   const sections: Section[] = [
     {
       entries: frame.working.map((row) => [workLine(row, name, window)]),
       more: (count) => faint(`  and ${count} more in work`, window),
     },
     {
-      entries: frame.attention.map((row) => endLines(row, name, window)),
+      entries: frame.attention.map((row) => endLines(row, name, window, ATTENTION_LINES)),
       more: (count) => faint(`  and ${count} more that need you`, window),
     },
     {
@@ -43,7 +47,7 @@ export function render(frame: Frame, window: Window): string[] {
       more: (count) => faint(`  and ${count} more warnings`, window),
     },
     {
-      entries: frame.finished.map((row) => endLines(row, name, window)),
+      entries: frame.finished.map((row) => endLines(row, name, window, 1)),
       more: (count) => faint(`  and ${count} more that ended before`, window),
     },
   ];
@@ -79,41 +83,55 @@ function bar(frame: Frame, { columns, colour }: Window): string[] {
 const moving = ({ bytes, total, rate }: Transfer): string =>
   [amountOf(bytes, total), ...(rate === null ? [] : [`${amount(rate)}/s`])].join(', ');
 
-function workLine(
-  { image, step, doing, transfer }: WorkRow,
-  name: number,
-  { columns, colour }: Window,
-): string {
-  const did = step === null ? 'begins' : doing === '' ? step : `${step}: ${doing}`;
-  const mark = `${colour('bold', '▸')} `;
-  if (columns < WIDE) {
-    const part = transfer ? percent(transfer.bytes, transfer.total).padStart(4) : '    ';
-    return clipEnd(`${mark}${cell(image, name)}  `, `${did.padEnd(6)} ${part}`, columns, name + 4);
-  }
-  const cells = transfer
-    ? [
-        amountOf(transfer.bytes, transfer.total).padStart(AMOUNT_COLUMN),
-        (transfer.rate === null ? '' : `${amount(transfer.rate)}/s`).padStart(RATE_COLUMN),
-        transfer.leftMs === null ? '' : `${clock(transfer.leftMs)} left`,
-      ]
-    : [];
-  const rest = [cell(did, STEP_COLUMN), ...cells].join('  ');
-  return clipEnd(`${mark}${cell(image, name)}  `, rest, columns, name + 4);
+const stepColumn = (columns: number): number => (columns < ROOMY ? STEP_COLUMN.wide : STEP_COLUMN.roomy);
+
+function titleLine(name: number, window: Window): string {
+  const cells = workCells(['step', 'bytes', 'rate', 'left'], window.columns);
+  return faint(`  ${'image'.padEnd(name)}  ${cells}`, window);
 }
 
-function endLines({ image, kind, note }: FinishedRow, name: number, window: Window): string[] {
-  const { mark, colour } = LOOK[kind];
-  return noted({ mark, colour, name: image, word: kind, note }, name, window);
+function workLine({ image, step, doing, transfer }: WorkRow, name: number, window: Window): string {
+  const { columns, colour } = window;
+  const did = step ?? 'begins';
+  const start = `${colour('bold', '▸')} ${cell(image, name)}  `;
+  const room = columns - name - 4;
+  if (columns < WIDE) {
+    const part = transfer ? percent(transfer.bytes, transfer.total).padStart(4) : '';
+    return `${start}${clip(`${did.padEnd(6)} ${part}`.trimEnd(), room)}`;
+  }
+  const told = columns >= ROOMY && doing !== '' ? `${did}: ${doing}` : did;
+  const cells = transfer
+    ? [
+        amountOf(transfer.bytes, transfer.total),
+        transfer.rate === null ? '' : `${amount(transfer.rate)}/s`,
+        transfer.leftMs === null ? '' : clock(transfer.leftMs),
+      ]
+    : [];
+  return `${start}${clip(workCells([told, ...cells], columns), room)}`;
+}
+
+function workCells(
+  [step = '', bytes = '', rate = '', left = '']: readonly string[],
+  columns: number,
+): string {
+  const numbers = [
+    bytes.padStart(AMOUNT_COLUMN),
+    rate.padStart(RATE_COLUMN),
+    left.padStart(LEFT_COLUMN),
+  ].join('  ');
+  return `${cell(step, stepColumn(columns))}  ${numbers}`.trimEnd();
+}
+
+function endLines(row: FinishedRow, name: number, window: Window, most: number): string[] {
+  const { image, kind, note } = row;
+  return noted({ ...LOOK[kind], name: image, word: kind, note }, name, window, most);
 }
 
 function warningLines(row: WarningRow, name: number, window: Window): string[] {
   const { image, activity, attempt, message } = row;
   const note = `${activity}, attempt ${attempt} follows: ${message}`;
-  return noted(
-    { mark: '!', colour: 'yellow', name: image || 'the run', word: 'warning', note },
-    name,
-    window,
-  );
+  const noting: Noted = { mark: '!', colour: 'yellow', name: image || 'the run', word: 'warning', note };
+  return noted(noting, name, window, ATTENTION_LINES);
 }
 
 interface Noted {
@@ -124,20 +142,26 @@ interface Noted {
   note: string;
 }
 
-/** One line, and a further one for the note in a narrow window; as many as it takes in a picture that stays. */
-function noted(row: Noted, width: number, { columns, rows, colour }: Window): string[] {
-  const note = clean(row.note);
+/** The note beside its image, or below it in a narrow window, in at most so many lines. */
+function noted(row: Noted, width: number, { columns, rows, colour }: Window, most: number): string[] {
   const plain = `${row.mark} ${cell(row.name, width)}  ${row.word.padEnd(KIND_COLUMN)}`;
-  if (columns < WIDE) {
-    const start = colour(row.colour, clip(plain, columns).trimEnd());
-    if (note === '') return [start];
-    if (rows === Number.POSITIVE_INFINITY) return [start, ...hanging(NOTE_INDENT, note, columns)];
-    return [start, `${NOTE_INDENT}${clip(note, columns - NOTE_INDENT.length)}`];
-  }
-  const start = `${colour(row.colour, plain)}  `;
-  if (rows === Number.POSITIVE_INFINITY) return hanging(start, note, columns);
-  return [`${start}${clip(note, columns - plain.length - 2)}`.trimEnd()];
+  const below = columns < WIDE;
+  const start = colour(row.colour, below ? clip(plain.trimEnd(), columns) : plain);
+  const indent = below ? NOTE_INDENT.length : plain.length + 2;
+  const room = columns - indent;
+  const stays = rows === Number.POSITIVE_INFINITY;
+  const note = clean(row.note);
+  const lines = most === 1 && !stays ? [note] : wrap(note, room);
+  const kept = stays ? lines : cutLines(lines, most).map((line) => clip(line, room));
+  if (note === '') return [start];
+  const [first = '', ...rest] = below ? ['', ...kept] : kept;
+  const later = rest.map((line) => `${' '.repeat(indent)}${line}`);
+  return [below ? start : `${start}  ${first}`, ...later];
 }
+
+/** The first lines, and in the last of them whatever is left, to be clipped. */
+const cutLines = (lines: readonly string[], most: number): string[] =>
+  lines.length <= most ? [...lines] : [...lines.slice(0, most - 1), lines.slice(most - 1).join(' ')];
 
 /** As wide as the longest name, within what the other columns leave. */
 function nameColumn({ working, attention, warnings, finished }: Frame, columns: number): number {
@@ -145,7 +169,8 @@ function nameColumn({ working, attention, warnings, finished }: Frame, columns: 
     (most, { image }) => Math.max(most, image.length),
     NAME_MIN,
   );
-  const others = columns < WIDE ? 2 + KIND_COLUMN + 5 : 4 + WORK_COLUMNS;
+  const work = stepColumn(columns) + AMOUNT_COLUMN + RATE_COLUMN + LEFT_COLUMN + 10;
+  const others = columns < WIDE ? 2 + KIND_COLUMN + 5 : working.length > 0 ? work : KIND_COLUMN + 24;
   return Math.min(longest, NAME_MAX, Math.max(NAME_MIN, columns - others));
 }
 
@@ -164,9 +189,5 @@ const clip = (text: string, width: number): string => {
   const whole = clean(text);
   return whole.length <= width ? whole : `${whole.slice(0, Math.max(0, width - 1))}…`;
 };
-
-/** A painted start of known width, and as much of the rest as fits. */
-const clipEnd = (start: string, rest: string, columns: number, startWidth: number): string =>
-  `${start}${clip(rest, columns - startWidth)}`.trimEnd();
 
 const faint = (text: string, { colour, columns }: Window): string => colour('dim', clip(text, columns));
