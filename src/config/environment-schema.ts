@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isEvidenceKey } from '../store/evidence-key.js';
+import { S3_ENCRYPTIONS } from '../store/s3-settings.js';
 import { normaliseHost, readRegistryPrefix } from './registry-prefix.js';
 import { parseSecretReference } from './secret.js';
 
@@ -44,11 +46,14 @@ const secretPattern = (part: string): string | { fault: string } =>
   parseSecretReference(part.replaceAll('*', 'x')) === undefined
     ? { fault: 'is not env:NAME or file:/absolute/path (with * for a part of a name)' }
     : part;
-const flag = (description: string) =>
-  z
-    .enum(['true', 'false', '1', '0'], 'must be true or false')
-    .optional()
-    .meta({ description, fallback: '`false`' });
+const flag = (description: string, fallback = '`false`') =>
+  z.enum(['true', 'false', '1', '0'], 'must be true or false').optional().meta({ description, fallback });
+
+function isOrigin(value: string): boolean {
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
+  const { username, password, pathname, search, hash } = new URL(value);
+  return username === '' && password === '' && pathname === '/' && search === '' && hash === '';
+}
 
 /** Every variable of the worker that is not also a field of the run's input; absent and empty mean the same. */
 export const environmentSchema = z.object({
@@ -70,7 +75,59 @@ export const environmentSchema = z.object({
   ),
   INSECURE_REGISTRIES: list(host, 'Registries that are asked over plain HTTP: a list of `host[:port]`.'),
   DOCKER_CONFIG: text('Folder of the `config.json` with the credentials of registries.', '`~/.docker`'),
-  REPORT_DIR: text('Folder for reports and evidence; all workers share it.', '`./reports`'),
+  REPORT_DIR: text(
+    'Folder for reports and evidence, without `S3_BUCKET`; all workers share it.',
+    '`./reports`',
+  ),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .optional()
+    .meta({
+      description:
+        'Bucket for reports and evidence, instead of `REPORT_DIR`. Credentials are found as AWS’s tools find them (`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a profile, a role). They need `s3:GetObject`, `s3:PutObject` and `s3:ListBucket`.',
+    }),
+  S3_PREFIX: z
+    .string()
+    .max(512, 'is longer than 512 characters')
+    .transform((value) => value.replace(/^\/+|\/+$/g, ''))
+    .refine(isEvidenceKey, 'must be segments of letters, digits, ".", "_" and "-", joined by "/"')
+    .optional()
+    .meta({ description: 'What their keys begin with, as a folder: `image-factory/prod`.' }),
+  AWS_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/, 'must be the name of a region')
+    .optional()
+    .meta({
+      description: 'The region of the bucket.',
+      fallback: 'the profile’s; `us-east-1` with `AWS_ENDPOINT_URL_S3`',
+    }),
+  AWS_ENDPOINT_URL_S3: z
+    .string()
+    .max(300, 'is longer than 300 characters')
+    .refine(isOrigin, 'must be http:// or https:// with a host, and no user, path or query')
+    .transform((value) => value.replace(/\/$/, ''))
+    .optional()
+    .meta({
+      description:
+        'An S3 server other than AWS’s (`https://host[:port]`). Snapshots of the account are written once, with `If-None-Match`; on a server that does not know it, two writers at the same moment are not kept apart.',
+      fallback: 'AWS’s',
+    }),
+  S3_FORCE_PATH_STYLE: flag(
+    'Name the bucket in the path, not in the host.',
+    '`true` with `AWS_ENDPOINT_URL_S3`, else `false`',
+  ),
+  S3_SERVER_SIDE_ENCRYPTION: z
+    .enum(S3_ENCRYPTIONS, `must be ${S3_ENCRYPTIONS.join(', ')}`)
+    .optional()
+    .meta({
+      description: `How the server encrypts what it stores: ${S3_ENCRYPTIONS.map((name) => `\`${name}\``).join(', ')}.`,
+      fallback: 'as the bucket is set',
+    }),
+  S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID: text(
+    'Key id or ARN for `aws:kms` and `aws:kms:dsse`; with it, the credentials need `kms:GenerateDataKey` and `kms:Decrypt`.',
+    'AWS’s own key',
+  ),
   CONTENT_DIR: text(
     'Folder for layers and manifests, kept between runs.',
     '`~/.cache/harness-ci-image-factory/content`',

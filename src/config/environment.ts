@@ -1,7 +1,10 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import { DEFAULT_TASK_QUEUE } from '../contract/names.js';
+import type { S3Settings } from '../store/s3-settings.js';
+import { pairFaults } from './environment-pairs.js';
 import { environmentSchema, TRIVY_NAMES } from './environment-schema.js';
 import { INPUT_FIELDS, type InputField, inputVariable } from './input-fields.js';
 import { parseSecretReference, Secret, type SecretSource } from './secret.js';
@@ -19,6 +22,8 @@ export interface WorkerEnvironment extends SecretSource {
   /** Folder of docker's `config.json`. */
   dockerConfigDir: string;
   reportDir: string;
+  /** Where reports go instead of `reportDir`; null: there. */
+  s3: S3Settings | null;
   contentDir: string;
   contentMaxBytes: number;
   templateDir: string | null;
@@ -51,8 +56,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
   const faults = read.success
     ? []
     : read.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`);
-  if ((given.REGISTRY_USER === undefined) !== (given.REGISTRY_PASSWORD === undefined))
-    faults.push('REGISTRY_USER and REGISTRY_PASSWORD must be set together');
+  faults.push(...pairFaults(given).map(({ fault }) => fault));
   if (!read.success || faults.length > 0)
     throw new FactoryError('InvalidInput', `the worker's environment is not usable: ${faults.join('; ')}`);
   const value = read.data;
@@ -75,6 +79,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     insecureRegistries: value.INSECURE_REGISTRIES ?? [],
     dockerConfigDir: resolve(value.DOCKER_CONFIG ?? join(home, '.docker')),
     reportDir: resolve(value.REPORT_DIR ?? 'reports'),
+    s3: s3Of(value),
     contentDir: resolve(
       value.CONTENT_DIR ??
         join(env.XDG_CACHE_HOME || join(home, '.cache'), 'harness-ci-image-factory', 'content'),
@@ -101,5 +106,23 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     },
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
     inputDefaults,
+  };
+}
+
+function s3Of(value: z.output<typeof environmentSchema>): S3Settings | null {
+  if (value.S3_BUCKET === undefined) return null;
+  const endpoint = value.AWS_ENDPOINT_URL_S3 ?? null;
+  const { S3_FORCE_PATH_STYLE: pathStyle, S3_SERVER_SIDE_ENCRYPTION: algorithm } = value;
+  return {
+    bucket: value.S3_BUCKET,
+    prefix: value.S3_PREFIX ?? '',
+    region: value.AWS_REGION ?? null,
+    endpoint,
+    // Buckets as host names need DNS that servers of one's own seldom have.
+    pathStyle: pathStyle === undefined ? endpoint !== null : pathStyle === 'true' || pathStyle === '1',
+    encryption:
+      algorithm === undefined
+        ? null
+        : { algorithm, kmsKeyId: value.S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID ?? null },
   };
 }

@@ -3,6 +3,8 @@ import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../common/errors.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
+import { S3EvidenceStore } from '../store/evidence-s3.js';
+import type { S3Settings } from '../store/s3-settings.js';
 import { codeOf } from '../store/writers.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import type { Situation } from './situation.js';
@@ -29,9 +31,10 @@ export async function checkContent({ environment: { contentDir } }: Situation): 
 
 /** Room for reports, and whether what is written there can be read again. */
 export async function checkReports(
-  { environment: { reportDir } }: Situation,
+  { environment: { reportDir, s3 } }: Situation,
   signal: AbortSignal,
 ): Promise<Finding> {
+  if (s3 !== null) return checkBucket(s3, signal);
   const store = new FolderEvidenceStore(reportDir);
   const mend = 'make it a folder that this user may write, or set REPORT_DIR to one';
   try {
@@ -49,6 +52,24 @@ export async function checkReports(
     return space;
   } catch (error) {
     return failure(error, mend);
+  }
+}
+
+async function checkBucket(settings: S3Settings, signal: AbortSignal): Promise<Finding> {
+  const store = new S3EvidenceStore(settings);
+  const mend = 'check S3_BUCKET, AWS_REGION and AWS_ENDPOINT_URL_S3';
+  try {
+    await store.put(PROBE.key, PROBE.text, signal);
+    const read = await store.get(PROBE.key, signal);
+    if (read?.toString('utf8') !== PROBE.text)
+      return fail(`${store.locate(PROBE.key)} gives back other bytes than were written`, mend);
+    // A worker lists too, and without that permission AWS refuses to say that a key is free.
+    await store.list('doctor/', signal);
+    return ok(`S3_BUCKET ${settings.bucket} can be written, read and listed`);
+  } catch (error) {
+    return failure(error, mend);
+  } finally {
+    store.close();
   }
 }
 

@@ -30,6 +30,16 @@ const HARNESS_VARIABLES = [
   'TEMPLATE_DIR',
 ];
 const TRIVY_VARIABLES = ['TRIVY_PATH', 'TRIVY_CACHE_DIR'];
+const REPORT_VARIABLES = [
+  'REPORT_DIR',
+  'S3_BUCKET',
+  'S3_PREFIX',
+  'S3_FORCE_PATH_STYLE',
+  'S3_SERVER_SIDE_ENCRYPTION',
+  'S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID',
+  'AWS_REGION',
+  'AWS_ENDPOINT_URL_S3',
+];
 const DATABASE_VARIABLES = [
   'TRIVY_CACHE_DIR',
   'TRIVY_DB_REPOSITORY',
@@ -40,7 +50,7 @@ const DATABASE_VARIABLES = [
 
 /**
  * Checks all that a run needs, from this machine and with this environment, side by side. Nothing is changed: what it
- * writes is an upload that is abandoned and one small file below `REPORT_DIR`.
+ * writes is an upload that is abandoned and one small file beside the reports.
  *
  * @param flags input fields that win over the environment: `registry`, `registryConnector`, `harnessUrl`
  * @returns in a fixed order, with no secret in it
@@ -103,7 +113,7 @@ export async function examine(
           },
         ]),
     { check: 'content', needs: ['CONTENT_DIR'], run: () => checkContent(situation) },
-    { check: 'reports', needs: ['REPORT_DIR'], run: (signal) => checkReports(situation, signal) },
+    { check: 'reports', needs: REPORT_VARIABLES, run: (signal) => checkReports(situation, signal) },
   ];
   const results = checks.map(async ({ check, needs, run, after }): Promise<CheckResult> => {
     const wrong = needs.filter((name) => faulty.has(name));

@@ -1,6 +1,7 @@
 import { messageOf } from '../common/errors.js';
 import { type AllowLists, createAllowLists } from '../config/allow-lists.js';
 import { loadEnvironment, type WorkerEnvironment } from '../config/environment.js';
+import { pairFaults } from '../config/environment-pairs.js';
 import { environmentSchema } from '../config/environment-schema.js';
 import { readInput } from '../config/input.js';
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
@@ -83,8 +84,9 @@ function faultyVariables(env: NodeJS.ProcessEnv): Set<string> {
   const faulty = Object.entries(environmentSchema.shape).flatMap(([name, schema]) =>
     schema.safeParse(given(name)).success ? [] : [name],
   );
-  // Half a login is none (loadEnvironment).
-  const login = ['REGISTRY_USER', 'REGISTRY_PASSWORD'];
-  if (login.some((name) => given(name) === undefined)) faulty.push(...login.filter(given));
+  // Of what is left: a variable that stands alone because its partner can't be used is none either.
+  const left = Object.keys(environmentSchema.shape).filter((name) => !faulty.includes(name));
+  const pairs = pairFaults(Object.fromEntries(left.map((name) => [name, given(name)])));
+  faulty.push(...pairs.flatMap(({ names }) => names));
   return new Set(faulty);
 }

@@ -4,12 +4,8 @@ import { FactoryError } from '../common/errors.js';
 import type { EvidenceRef } from '../contract/verdict.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from './evidence.js';
+import { assertEvidenceKey, assertEvidencePrefix, isEvidenceKey } from './evidence-key.js';
 import { codeOf, diskFull, placeOnce, writerName } from './writers.js';
-
-/** Segments must not start with a dot: that keeps `..` out and our temporary files apart. */
-const KEY = /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}\/)*[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
-const MAX_KEY = 1024; // S3's limit, so that a key is good in both stores
-const PREFIX = /^[A-Za-z0-9._/-]*$/;
 
 /** The {@link EvidenceStore} on a folder, which all workers share when there are several. */
 export class FolderEvidenceStore implements EvidenceStore {
@@ -49,7 +45,7 @@ export class FolderEvidenceStore implements EvidenceStore {
   }
 
   async list(prefix: string, signal?: AbortSignal): Promise<string[]> {
-    if (!PREFIX.test(prefix) || prefix.split('/').includes('..')) throw badKey(prefix);
+    assertEvidencePrefix(prefix);
     const folder = join(this.directory, prefix.slice(0, prefix.lastIndexOf('/') + 1));
     const entries = await this.attempt('listed', signal, () =>
       readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
@@ -60,12 +56,12 @@ export class FolderEvidenceStore implements EvidenceStore {
     return entries
       .filter((entry) => entry.isFile())
       .map((entry) => relative(this.directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .filter((key) => key.startsWith(prefix) && KEY.test(key))
+      .filter((key) => key.startsWith(prefix) && isEvidenceKey(key))
       .toSorted();
   }
 
   locate(key: string): string {
-    if (key.length > MAX_KEY || !KEY.test(key)) throw badKey(key);
+    assertEvidenceKey(key);
     return join(this.directory, ...key.split('/'));
   }
 
@@ -108,9 +104,4 @@ export class FolderEvidenceStore implements EvidenceStore {
       throw new FactoryError('EvidenceUnavailable', message, { cause: error });
     }
   }
-}
-
-function badKey(key: string): FactoryError {
-  const message = `${JSON.stringify(key.slice(0, 100))} is not an evidence key: use letters, digits, "_", "-" and "." in segments joined by "/".`;
-  return new FactoryError('InvalidInput', message);
 }

@@ -13,6 +13,7 @@ import { Manners } from '../registry/manners.js';
 import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
+import { S3EvidenceStore } from '../store/evidence-s3.js';
 import { FileUploadSessions } from '../store/upload-sessions.js';
 import { awaitHolder } from './holder.js';
 import { trivySettings } from './scanner.js';
@@ -25,7 +26,8 @@ export async function createDependencies(
 ): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
   const { insecureRegistries: insecureHosts, registryCredentials } = environment;
   const allowLists = createAllowLists(environment);
-  const evidence = new FolderEvidenceStore(environment.reportDir);
+  const bucket = environment.s3 && new S3EvidenceStore(environment.s3);
+  const evidence = bucket ?? new FolderEvidenceStore(environment.reportDir);
   const content = await DirectoryContentStore.open(environment.contentDir, {
     maxBytes: environment.contentMaxBytes,
   });
@@ -84,6 +86,7 @@ export async function createDependencies(
   };
   const close = async (): Promise<void> => {
     await Promise.all([source, ...targets.values()].map((client) => client.close()));
+    bucket?.close();
   };
   return { dependencies, close };
 }

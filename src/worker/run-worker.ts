@@ -42,7 +42,11 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       shutdownGraceTime: '20s',
       shutdownForceTime: '60s',
     });
-    log.info({ taskQueue: environment.taskQueue, reports: environment.reportDir }, 'worker is ready');
+    const { taskQueue, s3, reportDir } = environment;
+    log.info(
+      { taskQueue, reports: s3 === null ? reportDir : `s3://${s3.bucket}/${s3.prefix}` },
+      'worker is ready',
+    );
     await worker.run();
   } finally {
     await close();

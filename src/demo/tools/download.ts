@@ -101,5 +101,5 @@ export async function downloadProgram(
     timeoutMs: 120_000,
     signal: options.signal,
   });
-  return join(unpacked, options.program);
+  return join(unpacked, release.folder ?? '', options.program);
 }

@@ -47,7 +47,7 @@ async function fromGo(
 ): Promise<string> {
   const bin = join(options.scratch, 'bin');
   // Without debug information the link takes less time and memory, and Temporal's file is a third smaller.
-  await supervisedRun('go', ['install', '-ldflags=-s -w', source.module], {
+  await supervisedRun('go', ['install', `-ldflags=-s -w ${source.ldflags ?? ''}`.trimEnd(), source.module], {
     env: { ...scratchEnvironment(options), GOBIN: bin },
     cwd: options.scratch, // no go.mod or go.work of whoever calls us
     timeoutMs: BUILD_WITHIN_MS,

@@ -1,0 +1,30 @@
+type Given = Readonly<Record<string, string | undefined>>;
+
+const WITH_A_BUCKET = [
+  'S3_PREFIX',
+  'S3_FORCE_PATH_STYLE',
+  'S3_SERVER_SIDE_ENCRYPTION',
+  'S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID',
+];
+
+/** Variables that are right each by itself and mean nothing as they stand together. */
+export function pairFaults(given: Given): { names: string[]; fault: string }[] {
+  const faults: { names: string[]; fault: string }[] = [];
+  const login = ['REGISTRY_USER', 'REGISTRY_PASSWORD'];
+  if (login.filter((name) => given[name]).length === 1)
+    faults.push({ names: login, fault: 'REGISTRY_USER and REGISTRY_PASSWORD must be set together' });
+  // Without a bucket everything would go to a folder of this machine, and nobody would notice.
+  const stray = WITH_A_BUCKET.filter((name) => given[name]);
+  if (!given.S3_BUCKET && stray.length > 0)
+    faults.push({ names: stray, fault: `${stray.join(' and ')} must not be set without S3_BUCKET` });
+  else if (
+    given.S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID &&
+    !given.S3_SERVER_SIDE_ENCRYPTION?.startsWith('aws:kms')
+  )
+    faults.push({
+      names: ['S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID'],
+      fault:
+        'S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID must go with S3_SERVER_SIDE_ENCRYPTION aws:kms or aws:kms:dsse',
+    });
+  return faults;
+}
