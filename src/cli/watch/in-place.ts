@@ -23,6 +23,8 @@ export const canRedraw = (output: Output, env: NodeJS.ProcessEnv): boolean =>
  */
 export class InPlace {
   #shown = false;
+  /** Signals that somebody else decides on, as Ctrl-C, which detaches. */
+  #others = new Set<NodeJS.Signals>();
 
   /** @param draw called when what is on the screen is not right any more: after a resize, and back from Ctrl-Z. */
   constructor(
@@ -33,6 +35,8 @@ export class InPlace {
   open(): void {
     this.#enter();
     process.on('exit', this.#leave);
+    // Asked now: a listener for once is gone already when the signal gets to us.
+    this.#others = new Set(ENDS.filter((signal) => process.listenerCount(signal) > 0));
     for (const signal of ENDS) process.on(signal, this.#onEnd);
     process.on('SIGTSTP', this.#onSuspend);
     this.output.on?.('resize', this.draw);
@@ -70,8 +74,8 @@ export class InPlace {
 
   readonly #onEnd = (signal: NodeJS.Signals): void => {
     this.close();
-    // Who else listens (Ctrl-C detaches) decides; with nobody, the process ends as it would have without us.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    // With nobody else the process ends as it would have without us.
+    if (!this.#others.has(signal)) process.kill(process.pid, signal);
   };
 
   readonly #onSuspend = (): void => {
