@@ -18,6 +18,7 @@ interface SdkError {
 const CREDENTIALS = new Set([
   ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'ExpiredTokenException', 'InvalidToken'],
   ...['TokenRefreshRequired', 'UnrecognizedClientException', 'InvalidClientTokenId'],
+  'XAdminUserNotFound', // versitygw's word for the first
 ]);
 const CLOCK = new Set(['RequestTimeTooSkewed', 'RequestExpired']);
 const REGION = new Set([
@@ -55,6 +56,8 @@ function explain(error: SdkError, settings: S3Settings): [what: string, advice: 
       : [`it is in the region ${region}`, `set AWS_REGION to ${region}`];
   }
   if (name === 'RegionMissing') return ['its region is not known', 'set AWS_REGION'];
+  if (name === 'ChecksumMismatch')
+    return ['an object is not what was written', 'look at what the server logs of it, and restore it'];
   if (name === 'CredentialsProviderError')
     return [
       'no AWS credentials were found',
@@ -86,9 +89,16 @@ function readSdkError(error: unknown): SdkError {
   const headers = at(error, '$response', 'headers');
   const status = at(error, '$metadata', 'httpStatusCode');
   const code = word(at(error, 'code'), /^E[A-Z_]{2,40}$|^(?:CERT|UNABLE|DEPTH|SELF)_[A-Z_]{2,60}$/);
-  const asked = error instanceof Error && error.message === 'Region is missing';
+  // Faults that the SDK itself finds have no name of their own.
+  const said = error instanceof Error ? error.message : '';
+  const own =
+    said === 'Region is missing'
+      ? 'RegionMissing'
+      : said.startsWith('Checksum mismatch')
+        ? 'ChecksumMismatch'
+        : undefined;
   return {
-    name: asked ? 'RegionMissing' : name,
+    name: own ?? name,
     status: typeof status === 'number' ? status : undefined,
     // `x-amz-bucket-region` is in every answer about a bucket: it tells something only where the region is the fault.
     bucketRegion:

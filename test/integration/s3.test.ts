@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { mirrorImageId, WORKFLOW } from '../../src/contract/names.js';
+import type { RunResult } from '../../src/contract/outcome.js';
+import { startS3 } from '../../src/demo/services/s3.js';
+import { snapshotKey } from '../../src/harness/account-records.js';
+import { reportSchema } from '../../src/report/schema.js';
+import { S3EvidenceStore } from '../../src/store/evidence-s3.js';
+import { crane } from '../mirror/side.js';
+import { ref } from '../support/images.js';
+import { openFactory } from './factory.js';
+import { textOf } from './history.js';
+import { startWorkerProcess } from './worker-process.js';
+
+const BUCKET = 'image-factory';
+const ROOT = `s3://${BUCKET}/nightly/prod`;
+
+/** A factory whose evidence is in a bucket of its own, as a worker's environment says it, and no worker yet. */
+async function openFactoryOnS3() {
+  const s3 = await startS3({ buckets: [BUCKET] });
+  const login = {
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+  };
+  // The SDK looks in the process's own environment, here for the test's view of the bucket.
+  for (const [name, value] of Object.entries(login)) vi.stubEnv(name, value);
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await s3.stop();
+  });
+  const factory = await openFactory({
+    account: `s3-${randomUUID().slice(0, 8)}`,
+    images: ({ expected }) => expected !== 'blocked',
+    withoutWorker: true,
+    env: { ...login, S3_BUCKET: BUCKET, S3_PREFIX: '/nightly/prod/', AWS_ENDPOINT_URL_S3: s3.endpoint },
+  });
+  return { ...factory, secret: login.AWS_SECRET_ACCESS_KEY };
+}
+
+describe('workers with a bucket and no folder in common', () => {
+  it('share a run, and one of them goes on with what both left; report, snapshot and latest.json are in the bucket', async () => {
+    const factory = await openFactoryOnS3();
+    const { evidence, env, directory, fleet, target, temporal } = factory;
+    expect(evidence).toBeInstanceOf(S3EvidenceStore);
+    const apart = { CONTENT_DIR: `${directory}/content2`, TRIVY_CACHE_DIR: `${directory}/trivy2` };
+    const [first, second] = await Promise.all([
+      startWorkerProcess(env),
+      startWorkerProcess({ ...env, ...apart }),
+    ]);
+
+    const handle = await factory.start(WORKFLOW.imageFactory);
+    const result: RunResult = await handle.result();
+    expect(result.counts).toMatchObject({ mirrored: fleet.length, failed: 0, blocked: 0 });
+    for (const image of fleet)
+      await crane('validate', '--remote', `${target.host}/ci/${image.repository}:${image.tag}`);
+
+    const key = `runs/${result.runId}/report.json`;
+    expect(result.report?.json).toBe(`${ROOT}/${key}`);
+    const report = reportSchema.parse(JSON.parse(String(await evidence.get(key))));
+    expect(report.run.id).toBe(result.runId);
+    expect(String(await evidence.get('latest.json'))).toContain(result.runId);
+    const keys = await evidence.list('');
+    expect(keys).toEqual(
+      expect.arrayContaining([`runs/${result.runId}/report.html`, snapshotKey(result.runId, 'K8')]),
+    );
+    expect(await readdir(directory)).not.toContain('reports');
+
+    const histories = await Promise.all(
+      fleet.map(({ repository, tag }) =>
+        temporal.client.workflow
+          .getHandle(mirrorImageId(ref(`${target.host}/ci/${repository}:${tag}`)))
+          .fetchHistory(),
+      ),
+    );
+    const workers = new Set(
+      [await handle.fetchHistory(), ...histories]
+        .flatMap((history) => history.events ?? [])
+        .flatMap(({ activityTaskStartedEventAttributes: started }) => started?.identity ?? []),
+    );
+    expect(workers.size).toBe(2);
+    for (const text of [first.output(), second.output(), ...histories.map(textOf)])
+      expect(text).not.toContain(factory.secret);
+
+    await first.terminate();
+    const again: RunResult = await (await factory.start(WORKFLOW.imageFactory)).result();
+    expect(again.counts).toMatchObject({ mirrored: 0, unchanged: fleet.length, failed: 0 });
+  }, 150_000);
+});
