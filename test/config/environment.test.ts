@@ -19,6 +19,7 @@ describe('the worker’s environment', () => {
       contentDir: '/home/me/.cache/harness-ci-image-factory/content',
       dockerConfigDir: '/home/me/.docker',
       reportDir: join(process.cwd(), 'reports'),
+      s3: null,
       taskQueue: 'image-factory',
       trivy: { program: 'trivy', environment: {} },
     });
@@ -28,6 +29,57 @@ describe('the worker’s environment', () => {
     expect(loadEnvironment({ XDG_CACHE_HOME: '/cache' }).contentDir).toBe(
       '/cache/harness-ci-image-factory/content',
     );
+  });
+
+  it('takes a bucket, of AWS or of a server of one’s own', () => {
+    expect(loadEnvironment({ S3_BUCKET: 'reports', AWS_REGION: 'eu-west-1' }).s3).toEqual({
+      bucket: 'reports',
+      prefix: '',
+      region: 'eu-west-1',
+      endpoint: null,
+      pathStyle: false,
+      encryption: null,
+    });
+    const own = {
+      S3_BUCKET: 'reports',
+      S3_PREFIX: '/image-factory/prod/',
+      AWS_ENDPOINT_URL_S3: 'http://s3.example.com:9000/',
+      S3_SERVER_SIDE_ENCRYPTION: 'aws:kms',
+      S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID: 'alias/reports',
+    };
+    expect(loadEnvironment(own).s3).toEqual({
+      bucket: 'reports',
+      prefix: 'image-factory/prod',
+      region: null,
+      endpoint: 'http://s3.example.com:9000',
+      pathStyle: true,
+      encryption: { algorithm: 'aws:kms', kmsKeyId: 'alias/reports' },
+    });
+    expect(loadEnvironment({ ...own, S3_FORCE_PATH_STYLE: 'false' }).s3?.pathStyle).toBe(false);
+    expect(
+      loadEnvironment({ AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL_S3: 'https://s3.example.com' }).s3,
+    ).toBeNull();
+  });
+
+  it.each([
+    [{ S3_BUCKET: 'Not_A_Bucket' }, /S3_BUCKET must be the name of a bucket/],
+    [{ S3_BUCKET: 's3://reports' }, /S3_BUCKET must be/],
+    [{ S3_BUCKET: 'reports', S3_PREFIX: 'a/../b' }, /S3_PREFIX must be segments/],
+    [{ S3_BUCKET: 'reports', S3_SERVER_SIDE_ENCRYPTION: 'kms' }, /must be AES256, aws:kms, aws:kms:dsse/],
+    [
+      { S3_BUCKET: 'reports', S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID: 'k' },
+      /must go with S3_SERVER_SIDE_ENCRYPTION/,
+    ],
+    [
+      { S3_PREFIX: 'prod', S3_SERVER_SIDE_ENCRYPTION: 'AES256' },
+      /S3_PREFIX and S3_SERVER_SIDE_ENCRYPTION must not be set without S3_BUCKET/,
+    ],
+    [{ AWS_ENDPOINT_URL_S3: `https://user:${CANARY}@s3.example.com` }, /AWS_ENDPOINT_URL_S3 must be http/],
+    [{ AWS_ENDPOINT_URL_S3: 'https://s3.example.com/reports' }, /AWS_ENDPOINT_URL_S3 must be http/],
+    [{ AWS_ENDPOINT_URL_S3: 's3.example.com' }, /AWS_ENDPOINT_URL_S3 must be http/],
+  ])('refuses %j', (env, said) => {
+    expect(() => loadEnvironment(env)).toThrow(said);
+    expect(() => loadEnvironment(env)).not.toThrow(new RegExp(CANARY));
   });
 
   it('hands Trivy the six names and no other', () => {

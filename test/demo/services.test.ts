@@ -1,8 +1,10 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRegistry } from '../../src/demo/services/registry.js';
+import { S3_REGION, startS3 } from '../../src/demo/services/s3.js';
 import { startTemporal } from '../../src/demo/services/temporal.js';
 import { temporaryDirectory } from './fake-tools.js';
 
@@ -45,6 +47,33 @@ describe('startRegistry', () => {
     await expect(startRegistry({ program: 'no-such-registry' })).rejects.toMatchObject({
       type: 'ServiceFailed',
     });
+  });
+});
+
+describe('startS3', () => {
+  it('gives a server with its buckets, and leaves nothing when it stops', async () => {
+    const s3 = await startS3({ buckets: ['one', 'two'] });
+    onTestFinished(s3.stop);
+    expect((await readdir(s3.storage)).toSorted()).toEqual(['one', 'two']);
+    expect((await fetch(`${s3.endpoint}/one`)).status).toBe(403);
+    await s3.stop();
+    await expect(access(s3.storage)).rejects.toThrow('ENOENT');
+    await expect(fetch(s3.endpoint)).rejects.toThrow();
+  });
+
+  it('keeps what it holds when it was given a directory, and starts again on it', async () => {
+    const storage = await temporaryDirectory();
+    for (const object of ['first', 'second']) {
+      const s3 = await startS3({ storage, buckets: ['one'] });
+      const client = new S3Client({ ...s3, region: S3_REGION, forcePathStyle: true });
+      await client.send(new PutObjectCommand({ Bucket: 'one', Key: object, Body: 'bytes' }));
+      expect((await client.send(new ListObjectsV2Command({ Bucket: 'one' }))).KeyCount).toBe(
+        object === 'first' ? 1 : 2,
+      );
+      client.destroy();
+      await s3.stop();
+    }
+    await access(`${storage}/one`);
   });
 });
 

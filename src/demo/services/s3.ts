@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  BucketAlreadyExists,
+  BucketAlreadyOwnedByYou,
+  CreateBucketCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { request } from 'undici';
 import { serviceEnvironment } from './environment.js';
 import { freePort, type Service, startService, withFreshPorts } from './service.js';
@@ -14,7 +19,7 @@ export interface S3Options {
   port?: number;
   /** Where objects are kept; a temporary directory that ends with the server when absent. */
   storage?: string;
-  /** Made when the server is up. */
+  /** Made when the server is up, unless they are there. */
   buckets?: readonly string[];
   log?: (line: string) => void;
   signal?: AbortSignal;
@@ -42,7 +47,13 @@ export async function startS3(options: S3Options = {}): Promise<S3Service> {
   const client = new S3Client({ ...service, region: S3_REGION, forcePathStyle: true });
   try {
     for (const Bucket of options.buckets ?? [])
-      await client.send(new CreateBucketCommand({ Bucket }), { abortSignal: options.signal });
+      await client
+        .send(new CreateBucketCommand({ Bucket }), { abortSignal: options.signal })
+        .catch((error: unknown) => {
+          // Of an earlier start, which had another account.
+          if (!(error instanceof BucketAlreadyExists) && !(error instanceof BucketAlreadyOwnedByYou))
+            throw error;
+        });
     return service;
   } catch (error) {
     await service.stop();
