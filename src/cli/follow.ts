@@ -46,12 +46,16 @@ export async function followPlan(
   await untilEnded(client, ended, async () => printer.warn('', await retriesOf(handle)));
 }
 
-/** Looks again and again until `ended` settles, and once more when the workflow itself has ended. */
+/**
+ * Looks again and again until `ended` settles, and once more when the workflow itself has ended.
+ *
+ * @returns whether it has, or only the wait for it
+ */
 export async function untilEnded(
   client: Client,
   ended: Promise<unknown>,
   lookOnce: () => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   let over = false;
   let looking = new AbortController();
   const settled = ended
@@ -69,8 +73,9 @@ export async function untilEnded(
     await client.withAbortSignal(looking.signal, lookOnce).catch(() => undefined); // no worker answers just now: look again
     await sleep(POLL_MS, undefined, { signal: looking.signal }).catch(() => undefined);
   }
-  if (!(await settled)) return;
+  if (!(await settled)) return false;
   await client.withDeadline(Date.now() + LAST_LOOK_MS, lookOnce).catch(() => undefined); // what ended since
+  return true;
 }
 
 async function look(client: Client, handle: WorkflowHandle, printer: ProgressPrinter): Promise<void> {

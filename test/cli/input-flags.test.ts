@@ -21,7 +21,7 @@ describe('the flags of run', () => {
   });
 
   it('and no other than those of the command itself', () => {
-    const own = ['input', 'workflowId', 'detach', 'json'];
+    const own = ['input', 'workflowId', 'detach', 'json', 'watch'];
     const names = run?.options.map((option) => option.attributeName());
     // A flag and its `no-` are one field.
     expect([...new Set(names)].sort()).toEqual([...INPUT_FIELDS, ...own].sort());

@@ -34,8 +34,8 @@ describe('a picture of a run', () => {
     expect(render(shown, { columns: 120, rows: 30, colour: plain })).toEqual([
       'mirror  2 of 3 images  2 m 10 s  nightly',
       '████████████████████░░░░░░░░░░  66%  3.0 of 12.0 MB, 1.5 MB/s  1 blocked, 1 mirrored',
-      '  image                     step                        bytes        rate      left',
-      '▸ harness/ci-addon:1.16.92  push               3.0 of 12.0 MB    1.5 MB/s       6 s',
+      '  image                     step                        bytes       rate      left',
+      '▸ harness/ci-addon:1.16.92  push               3.0 of 12.0 MB   1.5 MB/s       6 s',
       '✗ plugins/kaniko:1.10.6     blocked     1 fixable CRITICAL on linux/amd64 (CVE-2022-37434 in zlib1g)',
       '! the run                   warning     discoverImages, attempt 3 follows: the host is down',
       '✓ plugins/image-0:1.0.0     mirrored    2 platforms verified, 4.2 MB sent',
@@ -77,6 +77,7 @@ describe('a picture of a run', () => {
   });
 
   it.each([
+    [20, 1],
     [20, 5],
     [40, 20],
     [71, 24],

@@ -47,7 +47,9 @@ const heartbeatDetails = z.object({
 export type HeartbeatDetails = z.infer<typeof heartbeatDetails>;
 
 type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
-type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
+/** As much of a description as an image's row is made of. */
+type Pending = { raw: Pick<Description['raw'], 'pendingActivities'> };
+type PendingActivity = NonNullable<Pending['raw']['pendingActivities']>[number];
 
 /** Looks at one run, through all its executions. */
 export class Looker {
@@ -115,7 +117,7 @@ export class Looker {
 }
 
 /** What a child's description says of its image. */
-export function imageLook(image: string, workflowId: string, description: Description): ImageLook {
+export function imageLook(image: string, workflowId: string, description: Pending): ImageLook {
   const pending = description.raw.pendingActivities ?? [];
   const current = pending.find((activity) => stepOf(activity) !== null);
   const beat = current?.lastHeartbeatTime;
@@ -145,4 +147,4 @@ function saidBy({ heartbeatDetails: details }: PendingActivity): HeartbeatDetail
   }
 }
 
-const retriesIn = ({ raw }: Description): Retry[] => retriesAmong(raw.pendingActivities ?? []);
+const retriesIn = ({ raw }: Pending): Retry[] => retriesAmong(raw.pendingActivities ?? []);

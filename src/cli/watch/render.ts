@@ -22,7 +22,7 @@ const KIND_COLUMN = 10;
 const STEP_COLUMN = { wide: 6, roomy: 14 };
 const AMOUNT_COLUMN = 17;
 const RATE_COLUMN = 10;
-const LEFT_COLUMN = 8;
+const LEFT_COLUMN = 9;
 /** What needs a person may take so many lines in a picture that is redrawn; what went well takes one. */
 const ATTENTION_LINES = 3;
 const BAR_MAX = 30;
@@ -51,13 +51,15 @@ export function render(frame: Frame, window: Window): string[] {
       more: (count) => faint(`  and ${count} more that ended before`, window),
     },
   ];
-  const rows = share(sections, window.rows - head.length);
+  const rows = share(sections, Math.max(0, window.rows - head.length));
   return [...head, ...rows].slice(0, window.rows);
 }
 
 function header(frame: Frame, window: Window): string {
   const { phase, paused, done, images, elapsedMs, notice, workflowId } = frame;
-  const state = [phase ?? 'waits for a worker', ...(paused ? ['paused'] : [])].join(', ');
+  const state = [phase ?? (notice ? 'waits for a worker' : 'looking'), ...(paused ? ['paused'] : [])].join(
+    ', ',
+  );
   const counted = images > 0 ? [`${done} of ${images} images`] : [];
   const parts = [state, ...counted, clock(elapsedMs), ...(phase !== null && notice ? [notice] : [])];
   // What changes stands first: a narrow window cuts the id.
@@ -118,7 +120,7 @@ function workCells(
     bytes.padStart(AMOUNT_COLUMN),
     rate.padStart(RATE_COLUMN),
     left.padStart(LEFT_COLUMN),
-  ].join('  ');
+  ].join(' ');
   return `${cell(step, stepColumn(columns))}  ${numbers}`.trimEnd();
 }
 
@@ -169,7 +171,7 @@ function nameColumn({ working, attention, warnings, finished }: Frame, columns: 
     (most, { image }) => Math.max(most, image.length),
     NAME_MIN,
   );
-  const work = stepColumn(columns) + AMOUNT_COLUMN + RATE_COLUMN + LEFT_COLUMN + 10;
+  const work = stepColumn(columns) + AMOUNT_COLUMN + RATE_COLUMN + LEFT_COLUMN + 8;
   const others = columns < WIDE ? 2 + KIND_COLUMN + 5 : working.length > 0 ? work : KIND_COLUMN + 24;
   return Math.min(longest, NAME_MAX, Math.max(NAME_MIN, columns - others));
 }

@@ -8,6 +8,8 @@ import { render } from './render.js';
 
 /** Elapsed time goes on between two looks. */
 const REDRAW_MS = 1_000;
+/** How to come back to a run, and the prompt. */
+const WORDS_ROWS = 6;
 
 /**
  * Shows a run as a live table until `ended` settles, and leaves the last picture of it on the screen. Where nothing can
@@ -30,9 +32,10 @@ export async function showLive(
   const screen = new InPlace(output, draw);
   screen.open();
   const timer = setInterval(draw, REDRAW_MS);
+  let over = false;
   try {
     draw();
-    await untilEnded(client, ended, async () => {
+    over = await untilEnded(client, ended, async () => {
       const look = await looker.look();
       if (look) model.add(look, Date.now());
       draw();
@@ -41,6 +44,12 @@ export async function showLive(
     clearInterval(timer);
     screen.close();
   }
-  const window = { columns: screen.size().columns, rows: Number.POSITIVE_INFINITY, colour: terminal.paint };
+  const { columns, rows } = screen.size();
+  // Everything for a run that ended; for one that goes on as much as leaves room for what is said next.
+  const window = {
+    columns,
+    rows: over ? Number.POSITIVE_INFINITY : Math.max(1, rows - WORDS_ROWS),
+    colour: terminal.paint,
+  };
   for (const line of render(model.frame(Date.now()), window)) terminal.line(line);
 }
