@@ -1,8 +1,7 @@
 import type { Severity } from '../contract/verdict.js';
+import { ageText, badge, digestText, evidenceLink, heads, type Tone, table } from './html-parts.js';
 import { html, type Markup } from './markup.js';
 import type { Report, ReportImage } from './schema.js';
-
-type Tone = 'good' | 'warn' | 'bad' | 'note' | 'idle';
 
 const OUTCOMES: Record<ReportImage['outcome']['kind'], { word: string; tone: Tone }> = {
   mirrored: { word: 'mirrored', tone: 'good' },
@@ -25,25 +24,13 @@ const STATES: Record<ReportImage['state'], string> = {
 
 const SHOWN: readonly Severity[] = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
 
-export const badge = (word: string, tone: Tone): Markup => html`<span class="badge ${tone}">${word}</span>`;
-
 /** Enough of a digest to tell two apart; the whole one is in the table below and in the tooltip. */
 const short = (digest: string | null): Markup =>
   digest === null
     ? html`<small>none</small>`
     : html`<code title="${digest}">${digest.replace('sha256:', '').slice(0, 12)}</code>`;
 
-/** `3 h`, `12 d`. */
-export const ageText = (hours: number): string =>
-  hours < 1 ? 'under 1 h' : hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
-
 const seconds = (ms: number): string => (ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
-
-/** A key of the evidence store, seen from `runs/<id>/report.html`; a key of another shape is shown, never linked. */
-export const evidenceLink = (key: string, text: string): Markup =>
-  /^[A-Za-z0-9_-][A-Za-z0-9._/-]*$/.test(key) && !key.includes('..')
-    ? html`<a href="../../${key}">${text}</a>`
-    : html`${text}`;
 
 /** The highest count of any platform: a sum would count one package twice. */
 const worst = (image: ReportImage, of: 'counts' | 'fixable', severity: Severity): number =>
@@ -75,7 +62,7 @@ function imageRow(image: ReportImage): Markup {
   const { word, tone } = OUTCOMES[image.outcome.kind];
   const took = image.steps.reduce((sum, { ms }) => sum + ms, 0);
   const quiet = image.outcome.kind === 'unchanged' || image.outcome.kind === 'mirrored';
-  return html`<tr>
+  return html`<tr data-outcome="${word}">
 <th scope="row" class="wrap">${image.image}<small>${image.fields.map(({ infra, field }) => `${infra} ${field}`).join(', ')}</small></th>
 <td class="wrap">${badge(word, tone)} <small>${STATES[image.state]}${image.drift !== null && `, drift: ${image.drift}`}</small>${
     !quiet && html`<small>${image.outcome.note}</small>`
@@ -89,9 +76,24 @@ ${findings(image)}
 }
 
 /** The overview: one row an image. */
-export const imagesTable = (report: Report): Markup => html`<div class="scroll"><table>
-<thead><tr><th scope="col">Image and fields</th><th scope="col">Outcome</th><th scope="col">Scan</th><th scope="col" class="number">Critical</th><th scope="col" class="number">High</th><th scope="col" class="number">Medium</th><th scope="col" class="number">Low</th><th scope="col">Platforms</th><th scope="col">Source digest</th><th scope="col">Target digest</th></tr></thead>
-<tbody>${report.images.map(imageRow)}</tbody></table></div>`;
+export const imagesTable = (report: Report): Markup =>
+  table(
+    'Images',
+    heads(
+      'Image and fields',
+      'Outcome',
+      'Scan',
+      '#Critical',
+      '#High',
+      '#Medium',
+      '#Low',
+      'Platforms',
+      'Source digest',
+      'Target digest',
+    ),
+    html`<tbody>${report.images.map(imageRow)}</tbody>`,
+    'images',
+  );
 
 /** A line with the names, as wide as the table, then one line a digest: a long name never squeezes the digests. */
 function trailRows(image: ReportImage): Markup {
@@ -100,7 +102,7 @@ function trailRows(image: ReportImage): Markup {
   return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
     image.source !== null && `from ${image.source}`
   }${took !== '' && `; ${took}`}</small></th></tr>
-<tr><td class="keep">all</td><td><code>${image.sourceDigest ?? 'none'}</code></td><td><code>${image.targetDigest ?? 'none'}</code></td>
+<tr><td class="keep">all</td><td>${digestText(image.sourceDigest)}</td><td>${digestText(image.targetDigest)}</td>
 <td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}</td></tr>
 ${image.platforms.map(
   ({
@@ -108,12 +110,15 @@ ${image.platforms.map(
     sourceDigest,
     targetDigest,
     scan,
-  }) => html`<tr><td class="keep">${platform}</td><td><code>${sourceDigest ?? ''}</code></td><td><code>${targetDigest ?? ''}</code></td>
+  }) => html`<tr><td class="keep">${platform}</td><td>${sourceDigest !== null && digestText(sourceDigest)}</td><td>${targetDigest !== null && digestText(targetDigest)}</td>
 <td>${scan !== null && html`${scan.status === 'not-scannable' ? (scan.reason ?? 'not scannable') : scan.status}, ${evidenceLink(scan.evidence.key, 'scanner output')}`}</td></tr>`,
 )}`;
 }
 
 /** The audit trail: every digest in full. */
-export const trailTable = (report: Report): Markup => html`<div class="scroll"><table>
-<thead><tr><th scope="col">Platform</th><th scope="col">Source digest</th><th scope="col">Target digest</th><th scope="col">Verdict and evidence</th></tr></thead>
-${report.images.map((image) => html`<tbody>${trailRows(image)}</tbody>`)}</table></div>`;
+export const trailTable = (report: Report): Markup =>
+  table(
+    'Digests',
+    heads('Platform', 'Source digest', 'Target digest', 'Verdict and evidence'),
+    html`${report.images.map((image) => html`<tbody>${trailRows(image)}</tbody>`)}`,
+  );

@@ -1,9 +1,14 @@
-import { ageText, badge, evidenceLink, imagesTable, trailTable } from './html-images.js';
+import { createHash } from 'node:crypto';
+import { accountSection } from './html-account.js';
+import { changesSection } from './html-changes.js';
+import { findingsSection } from './html-findings.js';
+import { imagesTable, trailTable } from './html-images.js';
+import { ageText, badge, digestText, evidenceLink, heads, minute, table } from './html-parts.js';
 import { html, type Markup, raw } from './markup.js';
 import type { Report } from './schema.js';
+import type { EvidenceFile } from './schema-parts.js';
+import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
-
-const minute = (time: string): string => `${time.slice(0, 16).replace('T', ' ')} UTC`;
 
 function duration(report: Report): string {
   const total = Math.round((Date.parse(report.run.finishedAt) - Date.parse(report.run.startedAt)) / 1000);
@@ -48,48 +53,62 @@ ${
 const attention = (report: Report): Markup =>
   report.needsAttention.length === 0
     ? html`<p>Nothing.</p>`
-    : html`<div class="scroll"><table><thead><tr><th scope="col">What</th><th scope="col">Where</th><th scope="col">Why, and what to do</th></tr></thead>
-<tbody>${report.needsAttention.map(
-        ({ kind, level, subject, text }) =>
-          html`<tr><td class="keep">${badge(kind.replaceAll('-', ' '), level === 'error' ? 'bad' : 'warn')}</td><th scope="row" class="wrap">${subject}</th><td class="wrap">${text}</td></tr>`,
-      )}</tbody></table></div>`;
-
-function accounts(report: Report): Markup {
-  if (report.accounts.length === 0) return html`<p>The account was not touched.</p>`;
-  return html`${report.accounts.map(
-    ({ account, infra, kind, reason, snapshot, updated, rejected }) => html`<p>${badge(
-      kind,
-      kind === 'refused' || kind === 'failed' ? 'bad' : kind === 'updated' ? 'good' : 'idle',
-    )} <strong>${account}, ${infra}</strong>: ${reason}${
-      snapshot !== null && html` ${evidenceLink(snapshot, 'Overrides as they were before')}.`
-    }</p>
-${
-  updated.length + rejected.length > 0 &&
-  html`<div class="scroll"><table><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th></tr></thead><tbody>
-${updated.map(({ field, before, after }) => html`<tr><th scope="row">${field}</th><td class="wrap">${before ?? 'Harness’s default'}</td><td class="wrap">${after}</td></tr>`)}
-${rejected.map(({ field, value, reason: why }) => html`<tr><th scope="row">${field}</th><td class="wrap">${badge('rejected', 'warn')} <small>${why}</small></td><td class="wrap">${value}</td></tr>`)}
-</tbody></table></div>`
-}`,
-  )}`;
-}
+    : table(
+        'Needs attention',
+        heads('What', 'Where', 'Why, and what to do'),
+        html`<tbody>${report.needsAttention.map(
+          ({ kind, level, subject, text }) =>
+            html`<tr><td class="keep">${badge(kind.replaceAll('-', ' '), level === 'error' ? 'bad' : 'warn')}</td><th scope="row" class="wrap">${subject}</th><td class="wrap">${text}</td></tr>`,
+        )}</tbody>`,
+      );
 
 const exceptions = (report: Report): Markup | false =>
   report.exceptions.length > 0 &&
-  html`<h2>Exceptions of the policy</h2><div class="scroll"><table><thead><tr><th scope="col">Vulnerability</th><th scope="col">Package</th><th scope="col">Owner</th><th scope="col">Reason</th><th scope="col">Expires</th></tr></thead><tbody>
-${report.exceptions.map(
-  ({ id, package: name, owner, reason, expires, expired }) =>
-    html`<tr><th scope="row" class="keep">${id}</th><td>${name ?? 'all'}</td><td>${owner}</td><td class="wrap">${reason}</td><td class="keep">${expires} ${expired && badge('expired', 'warn')}</td></tr>`,
-)}</tbody></table></div>`;
+  html`<h2>Exceptions of the policy</h2>${table(
+    'Exceptions of the policy',
+    heads('Vulnerability', 'Package', 'Owner', 'Reason', 'Expires'),
+    html`<tbody>${report.exceptions.map(
+      ({ id, package: name, owner, reason, expires, expired }) =>
+        html`<tr><th scope="row" class="keep">${id}</th><td>${name ?? 'all'}</td><td>${owner}</td><td class="wrap">${reason}</td><td class="keep">${expires} ${expired && badge('expired', 'warn')}</td></tr>`,
+    )}</tbody>`,
+  )}`;
 
-/** The report as one page that asks for nothing else: no script, no font, no image from anywhere. */
-export function renderHtml(report: Report): string {
+const evidence = (files: readonly EvidenceFile[]): Markup | false =>
+  files.length > 0 &&
+  html`<h2>Evidence</h2><p>Every file that this report rests on, by its place in the evidence store and the hash of its bytes.</p>${table(
+    'Evidence',
+    heads('File', 'What it is', 'SHA-256'),
+    html`<tbody>${files.map(
+      ({ what, key, digest }) =>
+        html`<tr><th scope="row" class="wrap">${evidenceLink(key, key)}</th><td>${what}</td><td>${digestText(digest)}</td></tr>`,
+    )}</tbody>`,
+  )}`;
+
+/** Shown by the script alone: without one there is nothing to filter with. */
+const filters = (report: Report): Markup => html`<div class="tools" id="tools" hidden>
+<label>Filter <input type="search" id="text" placeholder="image, package, vulnerability" autocomplete="off"></label>
+<label>Outcome <select id="outcome"><option value="">all</option></select></label>
+<span role="status" id="shown">${report.images.length} images</span></div>`;
+
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+/** The page's own style and script and nothing else, whatever a hostile name might get into it. */
+const POLICY = `default-src 'none'; style-src ${hashOf(STYLE)}; script-src ${hashOf(SCRIPT)}; base-uri 'none'; form-action 'none'`;
+
+/**
+ * The report as one page that asks for nothing else: no font, no image from anywhere. It is whole without its script,
+ * which only filters, sorts and copies.
+ *
+ * @param files further evidence to list: what is written beside the page
+ */
+export function renderHtml(report: Report, files: readonly EvidenceFile[] = []): string {
   return `${
     html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
+<meta name="color-scheme" content="light dark">
 <title>${!report.verdict.scanned && 'Unscanned: '}CI images, ${minute(report.run.finishedAt)}</title>
 <style>${raw(STYLE)}</style>
 </head>
@@ -99,14 +118,19 @@ export function renderHtml(report: Report): string {
 ${facts(report)}
 <h2>Needs attention</h2>
 ${attention(report)}
+<h2>Changed since the last run</h2>
+${changesSection(report)}
 <h2>Images</h2>
-${report.images.length === 0 ? html`<p>None.</p>` : imagesTable(report)}
+${report.images.length === 0 ? html`<p>None.</p>` : html`${filters(report)}${imagesTable(report)}`}
+<h2>Findings</h2>
+${findingsSection(report)}
 <h2>Harness account</h2>
-${accounts(report)}
+${accountSection(report)}
 ${exceptions(report)}
-${report.images.length > 0 && html`<h2>Digests and evidence</h2>${trailTable(report)}`}
-<footer>Counts are of distinct (vulnerability, package) pairs after exceptions, the highest of all platforms. The same data as JSON: <a href="report.json">report.json</a>.</footer>
-</main></body>
+${report.images.length > 0 && html`<h2>Digests</h2>${trailTable(report)}`}
+${evidence([...files, ...report.evidence])}
+<footer>Counts of images are of distinct (vulnerability, package) pairs after exceptions, the highest of all platforms. The same data for programs: <a href="report.json">report.json</a>, <a href="report.csv">report.csv</a>, <a href="report.sarif">report.sarif</a>.</footer>
+</main><script>${raw(SCRIPT)}</script></body>
 </html>
 `.text
   }`;

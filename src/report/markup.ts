@@ -1,3 +1,5 @@
+import { visible } from './text.js';
+
 /** Markup that is safe to put into a page as it is; only {@link html} and {@link raw} make it. */
 export class Markup {
   readonly text: string;
@@ -17,18 +19,9 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 };
 
-/**
- * Text for elements and quoted attributes. Control characters and those that turn the direction of writing (Unicode
- * UAX #9) are shown by number, so that a hostile name can't pass for another.
- */
+/** Text for elements and quoted attributes. */
 export const escapeText = (text: string): string =>
-  text
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
-    .replace(
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,
-      (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}]`,
-    );
+  visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 
 function render(child: Child): string {
   if (child === null || child === undefined || child === false) return '';

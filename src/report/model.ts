@@ -3,23 +3,25 @@ import { noteOf } from '../contract/note.js';
 import { FAILING_OUTCOMES, type ImageOutcome, type ImageRecord } from '../contract/outcome.js';
 import type { PlatformVerdict, Verdict } from '../contract/verdict.js';
 import { attentionOf } from './attention.js';
+import type { Changes } from './changes.js';
+import { listFindings } from './findings.js';
 import type { Report, ReportImage } from './schema.js';
+import type { EvidenceFile, ImageFindings } from './schema-parts.js';
 import { sentenceOf } from './sentence.js';
+import { clip, compare } from './text.js';
 
 /** What the evidence store adds to the summary. */
 export interface ReportExtras {
   /** Whole verdicts of earlier runs, by the evidence key that the plan names. */
   verdicts: ReadonlyMap<string, Verdict>;
+  /** All findings by an image's (clipped) name. */
+  findings?: ReadonlyMap<string, ImageFindings>;
+  /** What is different from the last run; null when there was none. */
+  changes?: (images: readonly ReportImage[]) => Changes | null;
+  evidence?: readonly EvidenceFile[];
 }
 
 const HOUR = 3_600_000;
-
-/** Messages come from registries and scanners too; none may blow up the report. */
-export const clip = (text: string, length = 2000): string =>
-  text.length > length ? `${text.slice(0, length)}…` : text;
-
-/** Code-unit order, the same on every machine. */
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The report of a run. Pure: equal inputs give equal reports, so a retried write changes nothing. */
 export function buildReport(
@@ -28,9 +30,10 @@ export function buildReport(
   extras: ReportExtras,
 ): Report {
   const { config, database, ended } = summary;
-  const images = records
+  const all = records
     .map((record) => imageOf(record, summary, extras))
     .sort((a, b) => compare(a.image, b.image) || compare(a.target ?? '', b.target ?? ''));
+  const { images, ...findings } = listFindings(all);
   const counts: Record<string, number> = {};
   for (const { outcome } of images) counts[outcome.kind] = (counts[outcome.kind] ?? 0) + 1;
   const day = summary.finishedAt.slice(0, 10);
@@ -78,6 +81,9 @@ export function buildReport(
           },
     database,
     counts,
+    findings,
+    changes: extras.changes?.(images) ?? null,
+    evidence: [...(extras.evidence ?? [])],
     needsAttention: [],
     images,
     accounts: summary.accounts.map(({ snapshotKey, updated, rejected, ...account }) => ({
@@ -98,6 +104,16 @@ export function buildReport(
   return report;
 }
 
+/** The whole verdict that stands for an image: this run's own, else the last one on record. */
+export function verdictOf(
+  { item, outcome }: ImageRecord,
+  verdicts: ReportExtras['verdicts'],
+): Verdict | null {
+  if ('verdict' in outcome && outcome.verdict !== null) return outcome.verdict;
+  const last = item.state === 'unresolved' ? null : item.lastVerdict;
+  return (last === null ? undefined : verdicts.get(last.key)) ?? null;
+}
+
 function imageOf(
   { item, outcome }: ImageRecord,
   run: RunSummaryForReport,
@@ -106,7 +122,7 @@ function imageOf(
   const resolved = item.state === 'unresolved' ? null : item;
   const own = 'verdict' in outcome ? outcome.verdict : null;
   const last = resolved?.lastVerdict ?? null;
-  const whole = own ?? (last === null ? undefined : extras.verdicts.get(last.key)) ?? null;
+  const whole = verdictOf({ item, outcome }, extras.verdicts);
   const judged = own ?? last;
   return {
     image: clip(item.image, 300),
@@ -142,6 +158,7 @@ function imageOf(
             databaseUpdatedAt: whole?.database.updatedAt ?? null,
             evidence: own === null ? (last?.key ?? null) : null,
           },
+    findings: extras.findings?.get(clip(item.image, 300)) ?? { total: 0, list: [], unread: [] },
     steps: 'steps' in outcome ? outcome.steps : [],
     push: outcome.kind === 'mirrored' ? outcome.push : null,
   };

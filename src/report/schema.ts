@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { STEPS } from '../contract/outcome.js';
 import { INFRAS } from '../contract/run.js';
 import { SEVERITIES } from '../contract/verdict.js';
+import { changesSchema, evidenceFileSchema, imageFindingsSchema } from './schema-parts.js';
 
 const digest = z.string().describe('`sha256:<64 hex>`');
 const time = z.string().describe('ISO 8601, UTC');
@@ -66,6 +67,7 @@ const imageSchema = z.object({
   fields: z.array(z.object({ infra: z.enum(INFRAS), field: z.string() })),
   platforms: z.array(platformSchema),
   verdict: verdictSchema.nullable(),
+  findings: imageFindingsSchema,
   steps: z.array(z.object({ step: z.enum(STEPS), at: time, ms: z.number().min(0) })),
   push: z
     .object({
@@ -156,6 +158,15 @@ export const reportSchema = z
       .nullable()
       .describe('The vulnerability database that this run used.'),
     counts: z.record(z.string(), z.int().min(0)).describe('Images by outcome.'),
+    findings: z
+      .object({ total: z.int().min(0), listed: z.int().min(0), exported: z.int().min(0) })
+      .describe(
+        'How many were read, how many are in this file, and how many in report.csv and report.sarif.',
+      ),
+    changes: changesSchema
+      .nullable()
+      .describe('Null when there is no earlier run of this registry and account.'),
+    evidence: z.array(evidenceFileSchema).describe('Every file that this report rests on, and its hash.'),
     needsAttention: z.array(attentionSchema),
     images: z.array(imageSchema),
     accounts: z.array(accountSchema),

@@ -29,7 +29,22 @@ td.zero { color:var(--dim); }
 small { display:block; color:var(--dim); font-size:12px; font-weight:400; }
 code { font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; }
 .badge { display:inline-block; border-radius:10px; padding:1px 9px; font-size:12px; font-weight:600; white-space:nowrap; }
-a { color:var(--note); } a:focus-visible { outline:2px solid currentColor; outline-offset:2px; }
+code.copy { user-select:all; overflow-wrap:anywhere; }
+.good-ink { color:var(--good); background:none; } .warn-ink { color:var(--warn); } .bad-ink { color:var(--bad); } .note-ink { color:var(--note); } .idle-ink { color:var(--dim); }
+h3 { font-size:14px; margin:16px 0 6px; }
+button,input,select { font:inherit; color:inherit; background:var(--card); border:1px solid var(--dim); border-radius:6px; padding:3px 8px; }
+button.copier { font-size:11px; padding:0 6px; margin-left:6px; color:var(--dim); }
+th button { font:inherit; color:inherit; background:none; border:0; padding:0; cursor:pointer; text-align:inherit; }
+th[aria-sort=ascending] button::after { content:" ▲"; } th[aria-sort=descending] button::after { content:" ▼"; }
+.tools { display:flex; flex-wrap:wrap; gap:8px 16px; align-items:center; margin:0 0 10px; } .tools[hidden],[hidden] { display:none; }
+.tools input { width:260px; max-width:60vw; } .tools span { color:var(--dim); }
+details { background:var(--card); border:1px solid var(--line); border-radius:8px; margin:0 0 6px; }
+summary { cursor:pointer; padding:8px 12px; overflow-wrap:anywhere; } summary span { color:var(--dim); } summary .badge { color:var(--bad); }
+details > p { margin:8px 12px; } details .scroll { border-width:1px 0 0; border-radius:0 0 8px 8px; max-height:70vh; overflow:auto; }
+details td,details tbody th { overflow-wrap:anywhere; min-width:80px; padding:4px 10px; }
+details thead th { position:sticky; top:0; } tr.out > * { color:var(--dim); }
+.scroll + .scroll { margin-top:10px; }
+a { color:var(--note); } :focus-visible { outline:2px solid currentColor; outline-offset:2px; }
 footer { margin-top:32px; color:var(--dim); font-size:12px; }
 @media print { @page { size:A4 landscape; margin:12mm; }
   :root { color-scheme:light; --page:#fff; --card:#fff; --ink:#000; --dim:#444; --line:#bbb; --soft:#f0f0f0;
@@ -37,5 +52,8 @@ footer { margin-top:32px; color:var(--dim); font-size:12px; }
   body { font-size:10px; } main { max-width:none; padding:0; } .scroll { overflow:visible; border-radius:0; }
   .verdict { border:1px solid; border-left-width:6px; font-size:15px; } .badge { border:1px solid; padding:0 6px; font-size:9px; }
   small,th,footer,dt { font-size:9px; } code { font-size:8px; } th,td { padding:3px 5px; } .wrap { min-width:0; }
+  .tools,.copier { display:none; } details::details-content { content-visibility:visible; display:block; } details .scroll { max-height:none; }
+  details { border:0; margin:0 0 10px; } summary { padding:0 0 4px; list-style:none; } a { color:inherit; }
+  code { overflow-wrap:anywhere; } .scroll table { table-layout:auto; }
   thead { display:table-header-group; } tr { break-inside:avoid; } h2 { break-after:avoid; } }
 `;

@@ -1,18 +1,15 @@
-import pLimit from 'p-limit';
-import { z } from 'zod';
-import { FactoryError } from '../common/errors.js';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageRecord, ReportRef } from '../contract/outcome.js';
-import type { Verdict } from '../contract/verdict.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { changesSince } from './changes.js';
+import { renderCsv } from './csv.js';
+import { exportFindings } from './findings.js';
 import { renderHtml } from './html.js';
-import { buildReport } from './model.js';
-import { readRecords, readVerdict } from './records.js';
-
-/** Reads at once; a store over the network is asked in parallel, a folder hardly notices. */
-const READERS = 8;
-/** Where the newest report is named, for scripts. */
-const LATEST = 'latest.json';
+import { readInputs } from './inputs.js';
+import { buildReport, verdictOf } from './model.js';
+import { LATEST, readLatest, readPrevious } from './previous.js';
+import { readAllFindings } from './read-findings.js';
+import { renderSarif } from './sarif.js';
 
 /**
  * Puts one page of outcomes into the evidence store. The same page again writes the same bytes.
@@ -34,8 +31,8 @@ export async function recordOutcomes(
 }
 
 /**
- * Writes `runs/<runId>/report.json`, `report.html` and the pointer `latest.json`. The same summary gives the same bytes,
- * so a retried attempt changes nothing.
+ * Writes `runs/<runId>/report.json`, `report.html`, `report.csv`, `report.sarif` and the pointer `latest.json`. The same
+ * summary gives the same bytes, so a retried attempt changes nothing.
  *
  * @throws FactoryError `EvidenceUnavailable`, also when a page of outcomes is missing or damaged
  */
@@ -44,32 +41,43 @@ export async function writeReport(
   summary: RunSummaryForReport,
   signal?: AbortSignal,
 ): Promise<ReportRef> {
-  const limit = pLimit(READERS);
-  const pages = await Promise.all(summary.pages.map((key) => limit(() => readPage(evidence, key, signal))));
-  const records = pages.flat();
-  const keys = new Set(
-    records.flatMap(({ item, outcome }) =>
-      item.state === 'unresolved' || item.lastVerdict === null || ('verdict' in outcome && outcome.verdict)
-        ? []
-        : [item.lastVerdict.key],
-    ),
+  const inputs = await readInputs(evidence, summary, signal);
+  const { records, verdicts } = inputs;
+  const policy = summary.config?.gatherScan.policy;
+  const findings = await readAllFindings(evidence, records, (record) => verdictOf(record, verdicts), {
+    today: summary.finishedAt.slice(0, 10),
+    ...(policy === undefined ? {} : { policy }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const previous = await readPrevious(evidence, summary, signal);
+  const report = buildReport(summary, records, {
+    verdicts,
+    findings,
+    evidence: inputs.files,
+    changes: (images) =>
+      previous === undefined ? null : changesSince(previous.earlier, previous.key, images),
+  });
+  const folder = `runs/${summary.runId}`;
+  const exported = exportFindings(report.images, findings);
+  const missing =
+    report.findings.total -
+    report.findings.exported +
+    report.images.reduce((sum, image) => sum + image.findings.unread.length, 0);
+  const csv = await evidence.put(`${folder}/report.csv`, renderCsv(exported), signal);
+  const sarif = await evidence.put(
+    `${folder}/report.sarif`,
+    renderSarif(report.run, exported, missing),
+    signal,
   );
-  const verdicts = new Map<string, Verdict>();
-  await Promise.all(
-    [...keys].map((key) =>
-      limit(async () => {
-        const bytes = await evidence.get(key, signal);
-        const verdict = bytes === undefined ? undefined : readVerdict(bytes);
-        // Without it the report still has the verdict's summary, from the plan.
-        if (verdict !== undefined) verdicts.set(key, verdict);
-      }),
-    ),
-  );
-  const report = buildReport(summary, records, { verdicts });
-  const jsonKey = `runs/${summary.runId}/report.json`;
-  const htmlKey = `runs/${summary.runId}/report.html`;
-  const { digest } = await evidence.put(jsonKey, `${JSON.stringify(report, null, 2)}\n`, signal);
-  await evidence.put(htmlKey, renderHtml(report), signal);
+  const jsonKey = `${folder}/report.json`;
+  const htmlKey = `${folder}/report.html`;
+  const json = await evidence.put(jsonKey, `${JSON.stringify(report, null, 2)}\n`, signal);
+  const files = [
+    { what: 'this report, as JSON', ...json },
+    { what: 'its findings, as CSV', ...csv },
+    { what: 'its findings, as SARIF', ...sarif },
+  ];
+  await evidence.put(htmlKey, renderHtml(report, files), signal);
   const { runId, workflowId, finishedAt } = summary;
   await pointTo(
     evidence,
@@ -81,25 +89,12 @@ export async function writeReport(
       verdict: report.verdict,
       json: jsonKey,
       html: htmlKey,
-      digest,
+      digest: json.digest,
     },
     signal,
   );
   return { json: evidence.locate(jsonKey), html: evidence.locate(htmlKey), jsonKey };
 }
-
-async function readPage(evidence: EvidenceStore, key: string, signal?: AbortSignal): Promise<ImageRecord[]> {
-  const bytes = await evidence.get(key, signal);
-  const records = bytes === undefined ? undefined : readRecords(bytes);
-  if (records === undefined)
-    throw new FactoryError(
-      'EvidenceUnavailable',
-      `the page of outcomes ${key} is ${bytes === undefined ? 'not in the evidence store' : 'damaged'}: all workers must share one REPORT_DIR`,
-    );
-  return records;
-}
-
-const latestSchema = z.object({ finishedAt: z.string() });
 
 /** Names the newest report; a late retry of an older run leaves a newer one in place. */
 async function pointTo(
@@ -107,14 +102,7 @@ async function pointTo(
   latest: { finishedAt: string; [name: string]: unknown },
   signal?: AbortSignal,
 ): Promise<void> {
-  const bytes = await evidence.get(LATEST, signal);
-  if (bytes !== undefined) {
-    try {
-      const held = latestSchema.safeParse(JSON.parse(bytes.toString('utf8')));
-      if (held.success && held.data.finishedAt > latest.finishedAt) return;
-    } catch {
-      // It is no JSON: what follows mends it.
-    }
-  }
+  const held = await readLatest(evidence, signal);
+  if (held !== undefined && held.finishedAt > latest.finishedAt) return;
   await evidence.put(LATEST, `${JSON.stringify(latest, null, 2)}\n`, signal);
 }

@@ -1,0 +1,76 @@
+import { SEVERITIES, type Severity } from '../contract/verdict.js';
+import { badge, evidenceLink, heads, type Tone, table } from './html-parts.js';
+import { html, type Markup } from './markup.js';
+import type { Report, ReportImage } from './schema.js';
+import type { ReportFinding } from './schema-parts.js';
+
+const TONES: Record<Severity, Tone> = {
+  CRITICAL: 'bad',
+  HIGH: 'bad',
+  MEDIUM: 'warn',
+  LOW: 'idle',
+  UNKNOWN: 'note',
+};
+
+const row = ({
+  id,
+  package: name,
+  installed,
+  fixed,
+  severity,
+  title,
+  url,
+  platforms,
+  suppressed,
+}: ReportFinding): Markup => html`<tr${suppressed !== null && html` class="out"`}>
+<td data-sort="${SEVERITIES.indexOf(severity)}"><b class="${TONES[severity]}-ink">${severity}</b></td><th scope="row">${
+  url === null ? id : html`<a href="${url}" rel="noreferrer">${id}</a>`
+}</th><td>${name}</td><td>${installed}</td><td>${fixed ?? 'no fix'}</td><td>${title}${
+  suppressed !== null &&
+  html`<small>Excepted by ${suppressed.owner} until ${suppressed.expires}: ${suppressed.reason}</small>`
+}</td><td>${platforms.join(', ')}</td></tr>`;
+
+/** Where the whole of it lies, for what this page leaves out. */
+const rawOutput = ({ platforms }: ReportImage): Markup =>
+  html`${platforms.flatMap(({ platform, scan }, index) =>
+    scan === null
+      ? []
+      : [index > 0 && ', ', evidenceLink(scan.evidence.key, `${platform} (${scan.evidence.key})`)],
+  )}`;
+
+function details(image: ReportImage): Markup {
+  const { list, total, unread } = image.findings;
+  const excepted = list.filter(({ suppressed }) => suppressed !== null).length;
+  const counts = SEVERITIES.map(
+    (severity) =>
+      [severity, list.filter((one) => one.severity === severity && one.suppressed === null).length] as const,
+  )
+    .filter(([, count]) => count > 0)
+    .map(([severity, count]) => `${count} ${severity.toLowerCase()}`);
+  if (excepted > 0) counts.push(`${excepted} excepted`);
+  return html`<details data-image="${image.image}"><summary><strong>${image.image}</strong> ${
+    image.verdict?.decision === 'block' && badge('blocked', 'bad')
+  } <span>${counts.join(', ')}</span></summary>
+${
+  list.length > 0 &&
+  table(
+    `Findings of ${image.image}`,
+    heads('Severity', 'Vulnerability', 'Package', 'Installed', 'Fixed in', 'Title', 'Platforms'),
+    html`<tbody>${list.map(row)}</tbody>`,
+  )
+}${
+  total > list.length &&
+  html`<p>${total - list.length} more are not listed here. The scanner’s own output has them: ${rawOutput(image)}.</p>`
+}${unread.map(({ platform, reason }) => html`<p>${platform}: not read, ${reason}</p>`)}</details>`;
+}
+
+/** Each image that has findings, closed until it is opened. */
+export function findingsSection(report: Report): Markup {
+  const some = report.images.filter(({ findings }) => findings.total + findings.unread.length > 0);
+  const { total, listed, exported } = report.findings;
+  if (some.length === 0) return html`<p>No finding is on record.</p>`;
+  return html`<p>${total} finding${total === 1 ? '' : 's'} in ${some.length} image${some.length === 1 ? '' : 's'}, each vulnerability and package once, with the platforms that have it. ${
+    listed < total && html`<strong>The ${listed} worst are listed here.</strong> `
+  }${exported < total ? `${exported} of them` : 'All of them'} are in <a href="report.csv">report.csv</a> and <a href="report.sarif">report.sarif</a>.</p>
+${some.map(details)}`;
+}

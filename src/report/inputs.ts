@@ -1,0 +1,77 @@
+import pLimit from 'p-limit';
+import { FactoryError } from '../common/errors.js';
+import type { RunSummaryForReport } from '../contract/activities.js';
+import type { ImageRecord } from '../contract/outcome.js';
+import type { Verdict } from '../contract/verdict.js';
+import { digestOf } from '../registry/digest.js';
+import type { EvidenceStore } from '../store/evidence.js';
+import { readRecords, readVerdict } from './records.js';
+import type { EvidenceFile } from './schema-parts.js';
+
+/** Reads at once; a store over the network is asked in parallel, a folder hardly notices. */
+const READERS = 8;
+
+/** What a report is made of, as the evidence store has it. */
+export interface ReportInputs {
+  records: ImageRecord[];
+  /** Whole verdicts of earlier runs, by key. */
+  verdicts: Map<string, Verdict>;
+  /** Everything that was read, and every scanner's output behind it, with its hash; each once. */
+  files: EvidenceFile[];
+}
+
+/** @throws FactoryError `EvidenceUnavailable`, also when a page of outcomes is missing or damaged */
+export async function readInputs(
+  evidence: EvidenceStore,
+  summary: RunSummaryForReport,
+  signal?: AbortSignal,
+): Promise<ReportInputs> {
+  const limit = pLimit(READERS);
+  const read = (key: string): Promise<Buffer | undefined> => limit(() => evidence.get(key, signal));
+  const files = new Map<string, EvidenceFile>();
+  const note = (what: string, key: string, digest: string): void =>
+    void files.set(key, { what, key, digest });
+
+  const pages = await Promise.all(summary.pages.map(async (key) => pageOf(key, await read(key))));
+  for (const { key, digest } of pages) note('outcomes of images', key, digest);
+  const records = pages.flatMap((page) => page.records);
+
+  const snapshots = summary.accounts.flatMap(({ snapshotKey }) => snapshotKey ?? []);
+  const held = await Promise.all(snapshots.map(async (key) => ({ key, bytes: await read(key) })));
+  for (const { key, bytes } of held)
+    if (bytes !== undefined) note('account before the run', key, digestOf(bytes));
+
+  const keys = new Set(
+    records.flatMap(({ item, outcome }) =>
+      item.state === 'unresolved' || item.lastVerdict === null || ('verdict' in outcome && outcome.verdict)
+        ? []
+        : [item.lastVerdict.key],
+    ),
+  );
+  const verdicts = new Map<string, Verdict>();
+  for (const { key, bytes } of await Promise.all(
+    [...keys].map(async (key) => ({ key, bytes: await read(key) })),
+  )) {
+    const verdict = bytes === undefined ? undefined : readVerdict(bytes);
+    // Without it the report still has the verdict's summary, from the plan.
+    if (bytes === undefined || verdict === undefined) continue;
+    verdicts.set(key, verdict);
+    note('verdict of an earlier run', key, digestOf(bytes));
+  }
+
+  const own = records.flatMap(({ outcome }) => ('verdict' in outcome ? (outcome.verdict ?? []) : []));
+  for (const { platforms } of [...own, ...verdicts.values()])
+    for (const { platform, evidence: raw } of platforms)
+      note(`scanner output, ${platform}`, raw.key, raw.digest);
+  return { records, verdicts, files: [...files.values()] };
+}
+
+function pageOf(key: string, bytes: Buffer | undefined) {
+  const records = bytes === undefined ? undefined : readRecords(bytes);
+  if (bytes === undefined || records === undefined)
+    throw new FactoryError(
+      'EvidenceUnavailable',
+      `the page of outcomes ${key} is ${bytes === undefined ? 'not in the evidence store' : 'damaged'}: all workers must share one REPORT_DIR`,
+    );
+  return { key, digest: digestOf(bytes), records };
+}

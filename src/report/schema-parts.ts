@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { INFRAS } from '../contract/run.js';
+import { SEVERITIES } from '../contract/verdict.js';
+
+const digest = z.string().describe('`sha256:<64 hex>`');
+
+const findingSchema = z
+  .object({
+    id: z.string().describe('E.g. `CVE-2022-37434`.'),
+    package: z.string(),
+    installed: z.string(),
+    fixed: z.string().nullable().describe('The version that mends it.'),
+    severity: z.enum(SEVERITIES),
+    title: z.string(),
+    url: z.string().nullable(),
+    platforms: z.array(z.string()),
+    suppressed: z
+      .object({ owner: z.string(), reason: z.string(), expires: z.string() })
+      .nullable()
+      .describe('The exception of the policy that takes it out.'),
+  })
+  .describe('One vulnerability in one package, on the platforms that have it.');
+
+export const imageFindingsSchema = z.object({
+  total: z.int().min(0).describe('How many were read; `list` has the worst of them.'),
+  list: z.array(findingSchema),
+  unread: z
+    .array(z.object({ platform: z.string(), reason: z.string() }))
+    .describe('Platforms whose findings are not in `total`; see the scanner’s own output.'),
+});
+
+export const changesSchema = z
+  .object({
+    since: z.object({ run: z.string(), finishedAt: z.string(), report: z.string() }),
+    appeared: z.array(z.string()),
+    gone: z.array(z.string()),
+    changed: z.array(z.object({ image: z.string(), what: z.array(z.string()) })),
+    fields: z.array(
+      z.object({
+        infra: z.enum(INFRAS),
+        field: z.string(),
+        before: z.string().nullable(),
+        after: z.string().nullable(),
+      }),
+    ),
+  })
+  .describe('What is different from the last run of this registry and account.');
+
+export const evidenceFileSchema = z.object({ what: z.string(), key: z.string(), digest });
+
+export type ReportFinding = z.infer<typeof findingSchema>;
+export type ImageFindings = z.infer<typeof imageFindingsSchema>;
+export type EvidenceFile = z.infer<typeof evidenceFileSchema>;
