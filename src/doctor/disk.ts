@@ -3,7 +3,6 @@ import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../common/errors.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
-import { S3EvidenceStore } from '../store/evidence-s3.js';
 import type { S3Settings } from '../store/s3-settings.js';
 import { codeOf } from '../store/writers.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
@@ -56,6 +55,7 @@ export async function checkReports(
 }
 
 async function checkBucket(settings: S3Settings, signal: AbortSignal): Promise<Finding> {
+  const { S3EvidenceStore } = await import('../store/evidence-s3.js'); // as create-dependencies.ts does
   const store = new S3EvidenceStore(settings);
   const mend = 'check S3_BUCKET, AWS_REGION and AWS_ENDPOINT_URL_S3';
   try {
