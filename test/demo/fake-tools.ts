@@ -69,10 +69,12 @@ export const catalogWith = (changes: Partial<Record<ToolName, Partial<ToolSpec>>
   ) as Record<ToolName, ToolSpec>;
 
 /** Serves a release of crane (a script) with a checksum file, which is right unless told otherwise. */
-export async function serveRelease(options: { damaged?: boolean; script?: string } = {}) {
+export async function serveRelease(options: { damaged?: boolean; script?: string; folder?: string } = {}) {
   const directory = await temporaryDirectory();
-  await program(directory, 'crane', options.script ?? 'echo v0.20.6');
-  execFileSync('tar', ['-czf', join(directory, 'crane.tar.gz'), '-C', directory, 'crane']);
+  const { folder = '.' } = options; // in the archive
+  await mkdir(join(directory, folder), { recursive: true });
+  await program(join(directory, folder), 'crane', options.script ?? 'echo v0.20.6');
+  execFileSync('tar', ['-czf', join(directory, 'crane.tar.gz'), '-C', directory, `${folder}/crane`]);
   const archive = await readFile(join(directory, 'crane.tar.gz'));
   const sha256 = createHash('sha256').update(archive).digest('hex');
   const body = options.damaged ? Buffer.from(archive).fill(0, 20, 24) : archive;
@@ -90,7 +92,7 @@ export async function serveRelease(options: { damaged?: boolean; script?: string
   // An address with a port, as it listens on TCP.
   const { port } = server.address() as AddressInfo;
   const base = `http://127.0.0.1:${port}`;
-  const release = { archive: `${base}/crane.tar.gz`, checksums: `${base}/checksums.txt` };
+  const release = { archive: `${base}/crane.tar.gz`, checksums: `${base}/checksums.txt`, folder };
   return { release, requests };
 }
 

@@ -37,6 +37,14 @@ describe('ensureTools', () => {
     expect(await readdir(machine.cache)).toEqual(['crane-0.20.6']);
   });
 
+  it('finds the program in the folder that its archive has', async () => {
+    const machine = await bareMachine(['tar', 'gzip']);
+    const { release } = await serveRelease({ folder: 'crane_v0.20.6_Linux_x86_64' });
+    const catalog = catalogWith({ crane: { release: () => release } });
+    const { crane } = await ensureTools(['crane'], { ...machine, catalog });
+    expect(crane.path).toBe(join(machine.cache, 'crane-0.20.6', 'crane'));
+  });
+
   it('refuses a download whose checksum is wrong, tries nothing else and leaves nothing', async () => {
     const machine = await bareMachine(['tar', 'gzip', 'mkdir']);
     await fakeGo(machine.bin);
