@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
+import { z } from 'zod';
 import { startWorkerProcess } from '../integration/worker-process.js';
 import { faultCase } from './matrix.js';
 import { expectTruth } from './truth.js';
-import { openWorld } from './world.js';
+import { openWorld, readJson } from './world.js';
 
 const HOURS = 3_600_000;
 
@@ -24,7 +25,7 @@ for (const [name, hours] of [
 ] as const) {
   faultCase(
     'clock',
-    `the worker's clock jumps ${name} while it pushes, and back while it verifies`,
+    `the worker's clock jumps ${name} before it scans, and back as the account is set`,
     async () => {
       const world = await openWorld();
       const file = `${world.factory.directory}/clock`;
@@ -32,19 +33,21 @@ for (const [name, hours] of [
       await writeFile(file, '0');
       await writeFile(shim, SHIM(file));
       const jumps = [
-        world.target.meet({ method: 'PUT', url: /\/ci\/harness\/ci-addon\/blobs\/uploads\// }, () =>
+        world.source.meet({ method: 'GET', url: /\/aquasec\/trivy-db\/blobs\// }, () =>
           writeFile(file, String(hours * HOURS)),
         ),
-        world.target.meet({ method: 'HEAD', url: /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/ }, () =>
-          writeFile(file, '0'),
-        ),
+        world.account.meet({ method: 'POST', url: /\/update-config\?/ }, () => writeFile(file, '0')),
       ];
       await startWorkerProcess({ ...world.env, NODE_OPTIONS: `--import ${shim}` });
       const run = await world.start({ scan: true });
       await Promise.all(jumps);
       const end = await expectTruth(world, run);
       expect(end.outcomes.map(({ kind }) => kind)).toEqual(['mirrored', 'mirrored']);
-      return 'no step is lost or done twice; both images verified';
+      const snapshot = await readJson(world.evidence(end.report.accounts[0]?.snapshot ?? ''));
+      const { takenAt } = z.object({ takenAt: z.iso.datetime() }).parse(snapshot);
+      // The jump was real for our code.
+      expect(Math.abs(Date.parse(takenAt) - Date.now() - hours * HOURS)).toBeLessThan(HOURS);
+      return 'no step is lost or done twice; both images verified, account updated';
     },
   );
 }

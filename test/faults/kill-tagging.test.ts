@@ -25,5 +25,5 @@ faultCase(
     expect(hits.length).toBeGreaterThanOrEqual(Math.ceil(0.8 * POINTS.length));
     return `${hits.length} of ${POINTS.length} kills landed in a running activity; both images verified`;
   },
-  420_000,
+  600_000,
 );

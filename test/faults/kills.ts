@@ -28,6 +28,13 @@ export const before = (door: Door, method: string, url: RegExp, within: string):
   when: (world, kill) => world[door].meet({ method, url }, kill),
 });
 
+/** The moment a program of the worker's asks for something. It outlives the worker, and gets what it asked for. */
+export const askedByTrivy = (door: Door, method: string, url: RegExp, within: string): KillPoint => ({
+  name: `${method} ${readable(url)} arrives at the ${door}, from a Trivy that lives on`,
+  in: within,
+  when: (world, kill) => world[door].meet({ method, url }, () => kill()),
+});
+
 /** The moment a request was carried out; its answer is lost. */
 export const after = (door: Door, method: string, url: RegExp, within: string): KillPoint => ({
   name: `${method} ${readable(url)} was carried out by the ${door}, and its answer is lost`,

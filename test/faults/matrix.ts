@@ -21,7 +21,7 @@ export function faultCase(
   area: string,
   fault: string,
   body: (context: TestContext) => Promise<Ends>,
-  timeoutMs = 240_000,
+  timeoutMs = 300_000,
 ): void {
   test(`${area}: ${fault}`, { timeout: timeoutMs }, async (context) => {
     context.task.meta.fault = { area, fault, ends: 'did not end as it should' };
