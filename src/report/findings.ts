@@ -1,13 +1,16 @@
 import { SEVERITIES } from '../contract/verdict.js';
 import type { JudgedFinding } from '../scanners/policy.js';
+import { escapeText } from './markup.js';
 import type { ReportImage } from './schema.js';
 import type { ReportFinding } from './schema-parts.js';
 import { clip, compare } from './text.js';
 
 /** In the page and in report.json, over all images: what a browser still shows at once (the page stays under 3 MB). */
 export const LISTED = 5_000;
-/** Hostile texts are long; this many characters of them keep the page under 3 MB too. */
-const LISTED_CHARACTERS = 1_100_000;
+/** Hostile texts are long, and longer when escaped: what the listed ones may take of the page's 3 MB. */
+const LISTED_BYTES = 2_400_000;
+/** The markup around a finding. */
+const ROW_BYTES = 170;
 /** In report.csv and report.sarif. */
 export const EXPORTED = 50_000;
 
@@ -57,14 +60,15 @@ export function mergePlatforms(
 }
 
 /** The worst findings over all images, as many as a file may have; the images keep their order. */
-function worstOf(images: readonly ReportImage[], most: number, characters: number): Set<ReportFinding> {
+function worstOf(images: readonly ReportImage[], most: number, bytes: number): Set<ReportFinding> {
   const kept = new Set<ReportFinding>();
-  let left = characters;
+  let left = bytes;
   const all = images.flatMap(({ findings }) => findings.list).sort(worstFirst);
   for (const finding of all.slice(0, most)) {
-    left -= finding.package.length + finding.title.length + (finding.url?.length ?? 0);
-    left -=
-      finding.installed.length + (finding.fixed?.length ?? 0) + (finding.suppressed?.reason.length ?? 0);
+    const { id, package: name, installed, fixed, title, url, platforms, suppressed } = finding;
+    const texts = [id, name, installed, fixed, title, url, ...platforms];
+    if (suppressed !== null) texts.push(suppressed.owner, suppressed.reason);
+    left -= ROW_BYTES + Buffer.byteLength(escapeText(texts.join('  ')));
     if (left < 0) break;
     kept.add(finding);
   }
@@ -86,7 +90,7 @@ export function listFindings(images: readonly ReportImage[]): {
   exported: number;
 } {
   const total = images.reduce((sum, { findings }) => sum + findings.total, 0);
-  const kept = worstOf(images, LISTED, LISTED_CHARACTERS);
+  const kept = worstOf(images, LISTED, LISTED_BYTES);
   return {
     images: cut(images, kept),
     total,

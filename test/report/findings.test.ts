@@ -79,7 +79,7 @@ describe('findings in the report', () => {
       const { json, html, csv } = await reports.write(records);
       const { findings } = reportSchema.parse(JSON.parse(json));
       expect(findings).toMatchObject({ total: 7500, exported: 7500 });
-      expect(findings.listed).toBeLessThanOrEqual(5000);
+      expect(findings.listed).toEqual(long === '' ? 5000 : expect.any(Number));
       expect(html).toMatch(/\d+ more are not listed here\..*scans\/a-b-2-linux-amd64\.json/);
       expect(Buffer.byteLength(html)).toBeLessThan(3_000_000);
       expect(csv.split('\r\n')).toHaveLength(7502);

@@ -33,7 +33,7 @@ export const vulnerabilities = (count: number, seed = 0): Vulnerability[] =>
 export class Reports {
   readonly evidence: FolderEvidenceStore;
 
-  private constructor(directory: string) {
+  constructor(directory: string) {
     this.evidence = new FolderEvidenceStore(directory);
   }
 
