@@ -47,6 +47,7 @@ function details(image: ReportImage): Markup {
   )
     .filter(([, count]) => count > 0)
     .map(([severity, count]) => `${count} ${severity.toLowerCase()}`);
+  if (unread.length > 0) counts.push(`${unread.length} platform${unread.length === 1 ? '' : 's'} not read`);
   if (excepted > 0) counts.push(`${excepted} excepted`);
   return html`<details data-image="${image.image}"><summary><strong>${image.image}</strong> ${
     image.verdict?.decision === 'block' && badge('blocked', 'bad')

@@ -39,9 +39,10 @@ th[aria-sort=ascending] button::after { content:" ▲"; } th[aria-sort=descendin
 .tools { display:flex; flex-wrap:wrap; gap:8px 16px; align-items:center; margin:0 0 10px; } .tools[hidden],[hidden] { display:none; }
 .tools input { width:260px; max-width:60vw; } .tools span { color:var(--dim); }
 details { background:var(--card); border:1px solid var(--line); border-radius:8px; margin:0 0 6px; }
-summary { cursor:pointer; padding:8px 12px; overflow-wrap:anywhere; } summary span { color:var(--dim); } summary .badge { color:var(--bad); }
+summary { cursor:pointer; padding:8px 12px; overflow-wrap:anywhere; } summary > span:not(.badge) { color:var(--dim); }
 details > p { margin:8px 12px; } details .scroll { border-width:1px 0 0; border-radius:0 0 8px 8px; max-height:70vh; overflow:auto; }
 details td,details tbody th { overflow-wrap:anywhere; min-width:80px; padding:4px 10px; }
+details td:first-child,details tbody th { white-space:nowrap; } details td:last-child { min-width:115px; }
 details thead th { position:sticky; top:0; } tr.out > * { color:var(--dim); }
 .scroll + .scroll { margin-top:10px; }
 a { color:var(--note); } :focus-visible { outline:2px solid currentColor; outline-offset:2px; }
