@@ -69,7 +69,7 @@ async function story(world: World, signal: AbortSignal, terminal: Terminal): Pro
     );
     const ended: Promise<unknown> = handle.result();
     ended.catch(() => undefined); // looked at below
-    await follow(client, handle, terminal, Promise.race([ended, rejection(signal)]));
+    await follow(temporal, handle, terminal, Promise.race([ended, rejection(signal)]));
     signal.throwIfAborted();
     const result = await resultOf(ended);
     printResult(result, false, terminal);
@@ -105,6 +105,12 @@ async function judge(world: World, handle: WorkflowHandle, runId: string, termin
     terminal.paint(
       'green',
       'As expected: what the policy forbids was blocked, everything else is mirrored and verified.',
+    ),
+  );
+  terminal.line(
+    terminal.paint(
+      'dim',
+      'A run that blocks an image ends Failed, so that nobody misses it; its table is under User Metadata in the Web UI.',
     ),
   );
 }

@@ -3,9 +3,12 @@ import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporal
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
+import type { TemporalClient } from './connection.js';
 import { abortableCalls } from './interrupt.js';
 import { type Retry, retriesOf } from './pending.js';
+import { self } from './self.js';
 import { type Colour, duration, hanging, type Terminal } from './terminal.js';
+import { missingWorkerHint } from './workers.js';
 
 /** Temporal has no way to be told of progress: the query is asked this often. */
 const POLL_MS = 700;
@@ -26,24 +29,35 @@ export const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
 
 /** Prints a line for each image and step as it happens, until `ended` settles. */
 export async function follow(
-  client: Client,
+  temporal: TemporalClient,
   handle: WorkflowHandle,
   terminal: Terminal,
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
-  await untilEnded(client, ended, () => look(client, handle, printer));
+  await untilEnded(temporal.client, ended, async () => {
+    try {
+      await look(temporal.client, handle, printer);
+    } catch (error) {
+      // A worker that has just gone still counts as polling for a while: it is looked for again.
+      printer.notice(await missingWorkerHint(temporal));
+      throw error;
+    }
+  });
 }
 
 /** Says why a plan waits, on standard error; its result is the only thing on standard output. */
 export async function followPlan(
-  client: Client,
+  temporal: TemporalClient,
   handle: WorkflowHandle,
   terminal: Terminal,
   ended: Promise<unknown>,
 ): Promise<void> {
   const printer = new ProgressPrinter({ ...terminal, line: (text = '') => terminal.error(text) });
-  await untilEnded(client, ended, async () => printer.warn('', await retriesOf(handle)));
+  await untilEnded(temporal.client, ended, async () => {
+    printer.warn('', await retriesOf(handle));
+    printer.notice(await missingWorkerHint(temporal));
+  });
 }
 
 /**
@@ -137,14 +151,24 @@ export class ProgressPrinter {
     if (run.phase !== 'done') this.#enter(run.phase, run.images);
   }
 
+  /** Says something once. */
+  notice(text: string | undefined): void {
+    if (text === undefined || this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.#terminal.line(this.#terminal.paint('yellow', `! ${text}`));
+  }
+
   /** Says once for each reason that a step is being tried again; `image` is empty for the run's own steps. */
   warn(image: string, retries: readonly Retry[]): void {
     for (const { activity, attempt, message } of retries) {
       const reason = `${image} ${activity} ${message}`;
       if (this.#warned.has(reason)) continue;
       this.#warned.add(reason);
-      const note = `attempt ${attempt} follows: ${message}`;
-      this.#print({ mark: '!', colour: 'yellow', image: image || 'the run', word: activity, note });
+      const note = `${activity}, attempt ${attempt} follows: ${message}`;
+      this.#print({ mark: '!', colour: 'yellow', image: image || 'the run', word: 'again', note });
+      this.notice(
+        `it is tried again by itself, for half an hour and more; ${self()} doctor checks all that a run needs`,
+      );
     }
   }
 

@@ -1,6 +1,18 @@
 import { setMaxListeners } from 'node:events';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { CliExit, EXIT } from './exit.js';
+import { self } from './self.js';
+
+/** Waits for a plan. Ctrl-C cancels it: nobody needs a plan that nobody waits for. @throws CliExit 130 on SIGINT */
+export async function resultUnlessCancelled<T>(client: Client, handle: WorkflowHandle): Promise<T> {
+  try {
+    return await resultUnlessInterrupted(client, handle);
+  } catch (error) {
+    if (!(error instanceof CliExit)) throw error;
+    await handle.cancel().catch(() => undefined); // it may have ended in this moment
+    throw new CliExit(error.code, 'the plan was cancelled');
+  }
+}
 
 /**
  * Waits for a workflow's result. Ctrl-C ends the wait and not the workflow, and says so; a second Ctrl-C ends the
@@ -33,5 +45,5 @@ export function abortableCalls(): AbortController {
 
 const goesOn = (workflowId: string): string => `
 ${workflowId} goes on without this command.
-look at it:   image-factory status --workflow-id ${workflowId}
+look at it:   ${self()} status --workflow-id ${workflowId}
 cancel it:    temporal workflow cancel --workflow-id ${workflowId}`;

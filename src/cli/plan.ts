@@ -7,7 +7,7 @@ import { withTemporal } from './connection.js';
 import { CliExit, workflowEnd } from './exit.js';
 import { followPlan } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
-import { resultUnlessInterrupted } from './interrupt.js';
+import { resultUnlessCancelled } from './interrupt.js';
 import { printResult } from './run.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal } from './terminal.js';
@@ -33,9 +33,9 @@ export function addPlanCommand(program: Command): void {
       );
       const hint = await missingWorkerHint(temporal);
       if (hint) terminal.error(hint);
-      const ended = resultUnlessInterrupted<PlanResult>(temporal.client, handle);
+      const ended = resultUnlessCancelled<PlanResult>(temporal.client, handle);
       ended.catch(() => undefined); // looked at below
-      await followPlan(temporal.client, handle, terminal, ended);
+      await followPlan(temporal, handle, terminal, ended);
       try {
         return await ended;
       } catch (error) {

@@ -9,6 +9,7 @@ import { follow } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
 import { resultUnlessInterrupted } from './interrupt.js';
 import { printPlan } from './plan-table.js';
+import { self } from './self.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { showLive } from './watch/show.js';
@@ -56,7 +57,7 @@ async function run(
     if (json) terminal.json({ workflowId, runId });
     else
       terminal.line(
-        `started ${workflowId}, run ${runId}; look at it with: image-factory status --workflow-id ${workflowId}`,
+        `started ${workflowId}, run ${runId}; look at it with: ${self()} status --workflow-id ${workflowId}`,
       );
     return;
   }
@@ -73,8 +74,8 @@ export async function attend(
   const ended = resultUnlessInterrupted<RunResult | PlanResult>(temporal.client, handle);
   ended.catch(() => undefined); // looked at below
   const json = how === 'json';
-  if (how === 'lines') await follow(temporal.client, handle, terminal, ended);
-  if (how === 'table') await showLive(temporal.client, handle, terminal, ended);
+  if (how === 'lines') await follow(temporal, handle, terminal, ended);
+  if (how === 'table') await showLive(temporal, handle, terminal, ended);
   try {
     printResult(await ended, json, terminal);
   } catch (error) {
@@ -101,8 +102,13 @@ function printRun(result: RunResult, terminal: Terminal): void {
   for (const { infra, kind, reason } of result.accounts)
     terminal.line(`account, ${infra}: ${kind}: ${reason}`);
   if (result.report) terminal.line(`report: ${result.report.html}`);
+  const bad = result.counts.blocked + result.counts.failed + result.counts.unresolved;
+  if (bad > 0 && result.accounts.length > 0)
+    terminal.line(
+      `the fields of the other ${bad} image${bad === 1 ? '' : 's'} stay as they were: builds pull what those name`,
+    );
   const touched = result.accounts.some(({ kind }) => kind === 'updated' || kind === 'failed');
   terminal.line(
-    `run: ${result.runId}${touched ? `; undo in the account: image-factory restore ${result.runId}` : ''}`,
+    `run: ${result.runId}${touched ? `; undo in the account: ${self()} restore ${result.runId}` : ''}`,
   );
 }

@@ -7,6 +7,7 @@ import { CliExit, EXIT } from './exit.js';
 import { addScheduleApply } from './schedule/apply.js';
 import { runScheduleNow } from './schedule/run.js';
 import { showSchedule } from './schedule/show.js';
+import { self } from './self.js';
 import { processTerminal } from './terminal.js';
 
 interface ScheduleOptions {
@@ -57,6 +58,6 @@ async function existing(handle: ScheduleHandle): Promise<ScheduleDescription> {
   if (description !== undefined) return description;
   throw new CliExit(
     EXIT.badInput,
-    `there is no schedule ${handle.scheduleId}: make one with image-factory schedule apply`,
+    `there is no schedule ${handle.scheduleId}: make one with ${self()} schedule apply`,
   );
 }

@@ -5,6 +5,7 @@ import { FactoryError } from '../common/errors.js';
 import { checkInput } from '../config/input.js';
 import type { TemporalClient } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
+import { self } from './self.js';
 import type { Terminal } from './terminal.js';
 
 export interface StartOptions {
@@ -46,7 +47,7 @@ export async function startOrJoin(
   if (!isDeepStrictEqual(await startedWith(client, workflowId, runId), input)) {
     throw new CliExit(
       EXIT.badInput,
-      `a run is going under the id ${workflowId} with another input: wait for it (image-factory status), or give this one its own --workflow-id`,
+      `a run is going under the id ${workflowId} with another input: wait for it (${self()} status), or give this one its own --workflow-id`,
     );
   }
   terminal.error(`joined the run that is going under the id ${workflowId}`);

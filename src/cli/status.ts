@@ -1,11 +1,12 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
 import type { RunProgress } from '../contract/progress.js';
 import { factorySchedules, skippedNights } from '../temporal/schedules.js';
 import { type TemporalClient, withTemporal } from './connection.js';
-import { CliExit, EXIT } from './exit.js';
+import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { retriesOf } from './pending.js';
+import { self } from './self.js';
 import { processTerminal, table } from './terminal.js';
 import { countWorkers } from './workers.js';
 
@@ -30,18 +31,18 @@ export function addStatusCommand(program: Command): void {
           throw new CliExit(
             EXIT.badInput,
             [
-              `there is no run under the id ${workflowId}: start one with image-factory run, or name one of a schedule`,
+              `there is no run under the id ${workflowId}: start one with ${self()} run, or name one of a schedule`,
               ...skipped,
             ].join('\n'),
           );
         });
         // A worker answers the query, also for runs that ended; without one the description is all there is.
-        const progress =
-          (await countWorkers(temporal)) === 0
-            ? null
-            : await client
-                .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
-                .catch(() => null);
+        const hasWorker = (await countWorkers(temporal)) > 0;
+        const progress = !hasWorker
+          ? null
+          : await client
+              .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
+              .catch(() => null);
         const retries = status.name === 'RUNNING' ? await retriesOf(handle) : [];
         if (json) {
           return terminal.json({
@@ -62,7 +63,12 @@ export function addStatusCommand(program: Command): void {
         for (const { activity, attempt, message } of retries)
           terminal.line(terminal.paint('yellow', `! ${activity}, attempt ${attempt} follows: ${message}`));
         for (const line of skipped) terminal.line(terminal.paint('yellow', `! ${line}`));
-        if (progress === null) return terminal.line('no worker answers: start one for more (npm run worker)');
+        const failure = status.name === 'FAILED' ? await failureOf(handle) : undefined;
+        if (failure !== undefined) terminal.line(terminal.paint('red', `✗ ${failure}`));
+        if (progress === null) {
+          if (!hasWorker) terminal.line('no worker answers: start one for more (npm run worker)');
+          return;
+        }
         const done = progress.finished.length;
         terminal.line(`${progress.phase}: ${done} of ${progress.images} images done`);
         const rows = [
@@ -72,6 +78,18 @@ export function addStatusCommand(program: Command): void {
         for (const line of table(rows, terminal.columns - 2)) terminal.line(`  ${line}`);
       });
     });
+}
+
+/** Why a workflow failed, in its own words; they name the report where there is one. */
+async function failureOf(handle: WorkflowHandle): Promise<string | undefined> {
+  try {
+    await handle.result();
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) return undefined;
+    const { type, message } = workflowEnd(error);
+    return `${type}: ${message}`;
+  }
+  return undefined;
 }
 
 /** Nights of the last week without a run, a line for each schedule; nothing where schedules can't be listed. */
@@ -84,7 +102,7 @@ async function skippedLines({ client, taskQueue }: TemporalClient): Promise<stri
       if (first === undefined) continue;
       const { scheduleId } = description;
       lines.push(
-        `${scheduleId} started nothing at ${nights.length === 1 ? first.toISOString() : `${nights.length} times since ${first.toISOString()}`}: see image-factory schedule show --schedule-id ${scheduleId}`,
+        `${scheduleId} started nothing at ${nights.length === 1 ? first.toISOString() : `${nights.length} times since ${first.toISOString()}`}: see ${self()} schedule show --schedule-id ${scheduleId}`,
       );
     }
   } catch {

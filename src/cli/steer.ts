@@ -9,6 +9,7 @@ import { DEFAULT_WORKFLOW_ID, WORKFLOW } from '../contract/names.js';
 import { MAX_CONCURRENCY, type SteeringState, UPDATE } from '../contract/steering.js';
 import { type TemporalClient, withTemporal } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
+import { self } from './self.js';
 import { processTerminal } from './terminal.js';
 import { missingWorkerHint } from './workers.js';
 
@@ -92,7 +93,7 @@ async function execute(
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
       throw new CliExit(
         EXIT.unreachable,
-        `no worker answered for ${workflowId} within ${ANSWER_WITHIN_MS / 1000} s; the change may still come: look with image-factory status --workflow-id ${workflowId}`,
+        `no worker answered for ${workflowId} within ${ANSWER_WITHIN_MS / 1000} s; the change may still come: look with ${self()} status --workflow-id ${workflowId}`,
       );
     }
     throw error;

@@ -4,6 +4,7 @@ import { DEFAULT_WORKFLOW_ID, WORKFLOW } from '../contract/names.js';
 import { withTemporal } from './connection.js';
 import { CliExit, EXIT } from './exit.js';
 import { attend } from './run.js';
+import { self } from './self.js';
 import { processTerminal } from './terminal.js';
 import { missingWorkerHint } from './workers.js';
 
@@ -21,7 +22,7 @@ export function addWatchCommand(program: Command): void {
           if (!(error instanceof WorkflowNotFoundError)) throw error;
           throw new CliExit(
             EXIT.badInput,
-            `there is no run under the id ${workflowId}: start one with image-factory run, or name one of a schedule`,
+            `there is no run under the id ${workflowId}: start one with ${self()} run, or name one of a schedule`,
           );
         });
         if (type !== WORKFLOW.imageFactory)

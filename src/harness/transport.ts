@@ -132,5 +132,6 @@ async function read(body: Dispatcher.ResponseData['body'], context: CallContext)
 /** A network error in a few words. Some have no message, only a code (several addresses tried). */
 function reasonOf(error: unknown, { secret }: CallContext): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'ENOTFOUND') return 'its name is not known here (spelling, DNS, proxy settings)';
   return plain(messageOf(error) || code, secret, 120) || 'the connection failed';
 }

@@ -46,7 +46,7 @@ export async function readDiscovery(
   if (bytes === undefined) {
     throw new FactoryError(
       'EvidenceUnavailable',
-      `${evidence.locate(key)} is not there: all workers must share one evidence store (REPORT_DIR)`,
+      `${evidence.locate(key)} is not there: all workers must share one evidence store (REPORT_DIR or S3_BUCKET)`,
     );
   }
   return z.array(imageSchema).parse(JSON.parse(bytes.toString('utf8')));

@@ -84,7 +84,7 @@ describe('the commands that the documents show', () => {
 
 describe('what the README says of settings', () => {
   /** Names that others read: Temporal's clients, Node's HTTP, and our tool cache. */
-  const OTHERS = /^(?:TEMPORAL_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR)$/;
+  const OTHERS = /^(?:TEMPORAL_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR)$|^AWS_/;
   const known = new Set([...Object.keys(environmentSchema.shape), ...INPUT_FIELDS.map(inputVariable)]);
 
   it.each(DOCUMENTS)('%s names environment variables that exist', async (path) => {

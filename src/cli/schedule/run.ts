@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
 import type { TemporalClient } from '../connection.js';
 import { CliExit, EXIT } from '../exit.js';
+import { self } from '../self.js';
 import type { Terminal } from '../terminal.js';
 import { missingWorkerHint } from '../workers.js';
 
@@ -23,7 +24,7 @@ export async function runScheduleNow(
     const going = before.info.runningActions.map(({ workflow }) => workflow.workflowId);
     return terminal.line(`skipped: a run is going${going.length > 0 ? ` (${going.join(', ')})` : ''}`);
   }
-  terminal.line(`started ${started}; look at it with: image-factory status --workflow-id ${started}`);
+  terminal.line(`started ${started}; look at it with: ${self()} status --workflow-id ${started}`);
   const hint = await missingWorkerHint(temporal);
   if (hint) terminal.error(hint);
 }
@@ -41,6 +42,6 @@ async function startedBy(handle: ScheduleHandle, { info }: ScheduleDescription):
   }
   throw new CliExit(
     EXIT.unreachable,
-    `the server took the trigger of ${handle.scheduleId} and did nothing within ${TAKEN_WITHIN_MS / 1000} s: look with image-factory schedule show`,
+    `the server took the trigger of ${handle.scheduleId} and did nothing within ${TAKEN_WITHIN_MS / 1000} s: look with ${self()} schedule show`,
   );
 }

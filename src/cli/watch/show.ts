@@ -1,4 +1,5 @@
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { TemporalClient } from '../connection.js';
 import { follow, untilEnded } from '../follow.js';
 import type { Terminal } from '../terminal.js';
 import { canRedraw, InPlace, type Output } from './in-place.js';
@@ -16,13 +17,14 @@ const WORDS_ROWS = 6;
  * be redrawn it says the same line by line.
  */
 export async function showLive(
-  client: Client,
+  temporal: TemporalClient,
   handle: WorkflowHandle,
   terminal: Terminal,
   ended: Promise<unknown>,
   output: Output = process.stdout,
 ): Promise<void> {
-  if (!canRedraw(output, process.env)) return follow(client, handle, terminal, ended);
+  if (!canRedraw(output, process.env)) return follow(temporal, handle, terminal, ended);
+  const { client } = temporal;
   const model = new WatchModel(handle.workflowId);
   const looker = new Looker(client, handle.workflowId);
   const draw = (): void => {
