@@ -23,6 +23,7 @@ const PAUSE_MS = { first: 1000, last: 30_000 };
 const FEW = 10;
 const MAX_SPREAD_MS = 10_000;
 
+/** Times are on the monotonic clock: a wall clock that is set back by days must not close a host for days. */
 interface Host {
   stats: HostStats;
   /** No request before this time. */
@@ -49,7 +50,7 @@ export class Manners {
   async turn(host: string, counts: boolean, signal: AbortSignal | undefined): Promise<void> {
     const own = this.#of(host);
     for (;;) {
-      const now = Date.now();
+      const now = performance.now();
       const waitMs = Math.max(own.openAt, counts ? own.countedAt : 0) - now;
       if (waitMs > MAX_WAIT_MS) throw limited(host, waitMs);
       if (waitMs <= 0) {
@@ -70,13 +71,13 @@ export class Manners {
       own.stats.remaining = left;
       const fair = (Number(said[2] ?? 0) * 1000) / (left + 1);
       own.spreadMs = left < FEW ? Math.min(fair, MAX_SPREAD_MS) : 0;
-      own.countedAt = own.spreadMs === 0 ? 0 : Math.max(own.countedAt, Date.now() + own.spreadMs);
+      own.countedAt = own.spreadMs === 0 ? 0 : Math.max(own.countedAt, performance.now() + own.spreadMs);
     }
     const retryAfterMs = parseRetryAfter(answer.header('retry-after'));
     if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined)) {
       own.stats.limited++;
       own.pauseMs = Math.min(Math.max(own.pauseMs * 2, PAUSE_MS.first), PAUSE_MS.last);
-      own.openAt = Math.max(own.openAt, Date.now() + (retryAfterMs ?? own.pauseMs));
+      own.openAt = Math.max(own.openAt, performance.now() + (retryAfterMs ?? own.pauseMs));
     } else if (answer.status < 400) own.pauseMs = 0;
   }
 

@@ -3,7 +3,7 @@ import { startWorkerProcess } from '../integration/worker-process.js';
 import { faultCase } from './matrix.js';
 import type { How } from './proxy.js';
 import { expectTruth } from './truth.js';
-import { openWorld } from './world.js';
+import { openWorld, type World } from './world.js';
 
 const CALLS: readonly [method: string, url: RegExp][] = [
   ['GET', /\/get-default-config\?/],
@@ -13,6 +13,8 @@ const CALLS: readonly [method: string, url: RegExp][] = [
   ['POST', /\/update-config\?/],
   ['GET', /\/get-customer-config\?.*overridesOnly=false/],
 ];
+const updatesSent = ({ account }: World): number =>
+  account.seen.filter(({ path }) => path.endsWith('/update-config')).length;
 const overrides = { addonTag: 'harness/ci-addon:1.0.0' };
 const HTML: How = { kind: 'answer', status: 200, body: '<html><body>Please sign in</body></html>' };
 
@@ -48,6 +50,7 @@ faultCase('harness', 'the update is carried out and its answer is lost', async (
   expect(end.report.accounts[0]?.updated).toContainEqual(
     expect.objectContaining({ field: 'addonTag', before: 'harness/ci-addon:1.0.0' }),
   );
+  expect(updatesSent(world)).toBe(1);
   return 'not sent twice; the report says what was before';
 });
 
@@ -66,6 +69,7 @@ faultCase('harness', '401 in mid-run, when the account is to be updated', async 
   expect(end.outcomes.map(({ kind }) => kind)).toEqual(['mirrored', 'mirrored']);
   expect(end.report.accounts).toMatchObject([{ kind: 'failed', updated: [] }]);
   expect(world.factory.harness.state.overrides.K8).toEqual(overrides);
+  expect(updatesSent(world)).toBe(1);
   return 'HarnessNotUpdated after one attempt; images verified, account as it was';
 });
 
@@ -77,5 +81,6 @@ faultCase('harness', 'answers HTML to every update', async () => {
   expect(end.type).toBe('HarnessNotUpdated');
   expect(end.report.accounts).toMatchObject([{ kind: 'failed', updated: [] }]);
   expect(world.factory.harness.state.overrides.K8).toEqual(overrides);
+  expect(updatesSent(world)).toBe(5);
   return 'HarnessNotUpdated after five attempts; images verified, account as it was';
 });

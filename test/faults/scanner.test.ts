@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { expect, vi } from 'vitest';
 import { startWorkerProcess } from '../integration/worker-process.js';
 import { faultCase } from './matrix.js';
@@ -53,6 +53,8 @@ faultCase('scanner', 'Trivy crashes on every scan of an image', async () => {
   expect(end.type).toBe('ImagesFailed');
   expect(end.outcomes).toMatchObject([{ kind: 'failed', type: 'ScannerFailed' }]);
   expect(world.target.seen.filter(({ method }) => method === 'PUT' || method === 'POST')).toEqual([]);
+  const scans = (await readdir(world.factory.directory)).filter((name) => name.startsWith('fault-'));
+  expect(scans).toHaveLength(3);
   return 'ScannerFailed after three attempts; nothing was pushed, the account is as it was';
 });
 
