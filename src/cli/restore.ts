@@ -2,19 +2,16 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { FactoryError } from '../common/errors.js';
 import { splitList } from '../config/environment-schema.js';
-import type { RestoreInput } from '../contract/input.js';
+import { parseRestoreInput } from '../config/restore-input.js';
 import { WORKFLOW } from '../contract/names.js';
 import type { AccountOutcome } from '../contract/outcome.js';
 import { INFRAS, type Infra } from '../contract/run.js';
 import { withTemporal } from './connection.js';
 import { CliExit, workflowEnd } from './exit.js';
 import { resultUnlessInterrupted } from './interrupt.js';
-import { assertInput, startOrJoin } from './start.js';
+import { startOrJoin } from './start.js';
 import { processTerminal } from './terminal.js';
 import { missingWorkerHint } from './workers.js';
-
-/** Temporal's run ids are UUIDs. */
-const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** `image-factory restore`: puts the account's images back as they were before a run. */
 export function addRestoreCommand(program: Command): void {
@@ -34,11 +31,10 @@ export function addRestoreCommand(program: Command): void {
         options: { infra: Infra[]; harnessUrl?: string; harnessApiKeySecret?: string; json?: boolean },
       ) => {
         const { json, ...rest } = options;
-        // Not echoed: whatever else was put there would be in the workflow's id.
-        if (!RUN_ID.test(runId))
-          throw new FactoryError('InvalidInput', 'the run’s id is wanted, as its report has it');
-        assertInput(rest);
-        const input: RestoreInput = { runId, ...rest };
+        // Before anything is started, and not echoed: the run id becomes part of the workflow's id.
+        const reading = parseRestoreInput({ runId, ...rest });
+        if (!reading.ok) throw new FactoryError('InvalidInput', reading.faults.join('\n'));
+        const { input } = reading;
         const terminal = processTerminal();
         await withTemporal(async (temporal) => {
           const handle = await startOrJoin(

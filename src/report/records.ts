@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { Reference } from '../contract/brand.js';
 import { type ImageRecord, STEPS } from '../contract/outcome.js';
 import { INFRAS } from '../contract/run.js';
-import { SEVERITIES, type Verdict } from '../contract/verdict.js';
+import type { Verdict } from '../contract/verdict.js';
 import { isDigest } from '../registry/digest.js';
+import { verdictSchema } from '../scanners/verdict-schema.js';
 
 // Evidence is read back from a place that others can write to, so it is checked like any answer from outside; members
 // that a later version adds are let through.
@@ -11,30 +12,7 @@ import { isDigest } from '../registry/digest.js';
 const digest = z.string().refine(isDigest);
 // `parseReference` made it before it was written; the report only shows it.
 const reference = z.string().transform((text) => text as Reference);
-const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
-
-const evidence = z.object({ key: z.string(), digest });
-const platformVerdict = z.object({
-  platform: z.string(),
-  digest,
-  status: z.enum(['clean', 'findings', 'not-scannable']),
-  counts,
-  fixable: counts,
-  suppressed: z.int().min(0),
-  reason: z.string().optional(),
-  evidence,
-});
-
-const decision = z.enum(['pass', 'warn', 'block']);
-/** A whole verdict, as the verdict store and the outcome pages have it. */
-export const verdictSchema = z.object({
-  decision,
-  rule: z.string(),
-  platforms: z.array(platformVerdict),
-  policyDigest: digest,
-  scannedAt: z.string(),
-  database: z.object({ updatedAt: z.string(), digest: digest.nullable(), javaDigest: digest.nullable() }),
-});
+const decision = verdictSchema.shape.decision;
 
 const itemBase = {
   image: z.string(),

@@ -1,39 +1,12 @@
-import { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import type { Policy } from '../contract/run.js';
-import { type EvidenceRef, type PlatformVerdict, SEVERITIES, type Verdict } from '../contract/verdict.js';
-import { digestOf, hexOf, isDigest } from '../registry/digest.js';
+import type { EvidenceRef, PlatformVerdict, Verdict } from '../contract/verdict.js';
+import { digestOf, hexOf } from '../registry/digest.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { applyExceptions, type JudgedFinding } from './policy.js';
 import { reportFindings } from './trivy-report.js';
-
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
-const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
-
-const verdictSchema = z.object({
-  decision: z.enum(['pass', 'warn', 'block']),
-  rule: z.string(),
-  platforms: z.array(
-    z.object({
-      platform: z.string(),
-      digest,
-      status: z.enum(['clean', 'findings', 'not-scannable']),
-      counts,
-      fixable: counts,
-      suppressed: z.int().min(0),
-      reason: z.string().optional(),
-      evidence: z.object({ key: z.string(), digest }),
-    }),
-  ),
-  policyDigest: digest,
-  scannedAt: z.iso.datetime(),
-  database: z.object({
-    updatedAt: z.iso.datetime(),
-    digest: digest.nullable(),
-    javaDigest: digest.nullable(),
-  }),
-});
+import { verdictSchema } from './verdict-schema.js';
 
 /** Of each selection of platforms its own: a pass of some says nothing about a block that another caused. */
 function keyOf(sourceDigest: Digest, platforms: readonly string[]): string {
