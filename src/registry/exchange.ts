@@ -62,9 +62,10 @@ export class Exchange {
     return this.#transport.send(authorized(call, url, renewed));
   }
 
-  /** Counts bytes of a streamed body that have gone to a host. */
-  sent(host: string, bytes: number): void {
-    this.#transport.manners.count(host, { out: bytes });
+  /** Counts bytes of a streamed body that have gone to a host, for the work that asks for the counter. */
+  counter(host: string): (sent: number) => void {
+    const count = this.#transport.manners.counter(host);
+    return (sent) => count({ out: sent });
   }
 
   /** The error for an answer that is no success; reads what is left of it. */

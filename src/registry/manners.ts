@@ -1,19 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FactoryError } from '../common/errors.js';
 import { parseRetryAfter } from './errors.js';
-
-/** What went to and came from one host. Bytes are those of bodies. */
-export interface HostStats {
-  /** `host[:port]` as in the URL: redirects lead to other hosts than a reference names. */
-  host: string;
-  requests: number;
-  bytesIn: number;
-  bytesOut: number;
-  /** How often it asked us to slow down (429, or 503 with Retry-After). */
-  limited: number;
-  /** What is left of its limit, as it said last; null where it has not said. */
-  remaining: number | null;
-}
+import { currentMeter, type HostStats, noTraffic } from './traffic.js';
 
 /** Waiting longer than this is for whoever can tell the user about it. */
 const MAX_WAIT_MS = 60_000;
@@ -55,7 +43,7 @@ export class Manners {
       if (waitMs > MAX_WAIT_MS) throw limited(host, waitMs);
       if (waitMs <= 0) {
         if (counts) own.countedAt = now + own.spreadMs;
-        own.stats.requests++;
+        for (const stats of this.#tallies(host)) stats.requests++;
         return;
       }
       await pause(waitMs, signal); // and looks again: it may have got later
@@ -68,23 +56,28 @@ export class Manners {
     const said = /^(\d+)(?:;\s*w=(\d+))?/.exec(answer.header('ratelimit-remaining') ?? '');
     if (said !== null) {
       const left = Number(said[1]);
-      own.stats.remaining = left;
+      for (const stats of this.#tallies(host)) stats.remaining = left;
       const fair = (Number(said[2] ?? 0) * 1000) / (left + 1);
       own.spreadMs = left < FEW ? Math.min(fair, MAX_SPREAD_MS) : 0;
       own.countedAt = own.spreadMs === 0 ? 0 : Math.max(own.countedAt, performance.now() + own.spreadMs);
     }
     const retryAfterMs = parseRetryAfter(answer.header('retry-after'));
     if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined)) {
-      own.stats.limited++;
+      for (const stats of this.#tallies(host)) stats.limited++;
       own.pauseMs = Math.min(Math.max(own.pauseMs * 2, PAUSE_MS.first), PAUSE_MS.last);
       own.openAt = Math.max(own.openAt, performance.now() + (retryAfterMs ?? own.pauseMs));
     } else if (answer.status < 400) own.pauseMs = 0;
   }
 
-  count(host: string, bytes: { in?: number; out?: number }): void {
-    const { stats } = this.#of(host);
-    stats.bytesIn += bytes.in ?? 0;
-    stats.bytesOut += bytes.out ?? 0;
+  /** Counts bytes of a host for whoever asks for the counter: streams call it from anywhere. */
+  counter(host: string): (bytes: { in?: number; out?: number }) => void {
+    const tallies = this.#tallies(host);
+    return (bytes) => {
+      for (const stats of tallies) {
+        stats.bytesIn += bytes.in ?? 0;
+        stats.bytesOut += bytes.out ?? 0;
+      }
+    };
   }
 
   /** One entry per host that was asked, in the order of the first request. */
@@ -92,11 +85,17 @@ export class Manners {
     return [...this.#hosts.values()].map(({ stats }) => ({ ...stats }));
   }
 
+  /** The worker's counters, and those of the work that asks. */
+  #tallies(host: string): HostStats[] {
+    const own = this.#of(host).stats;
+    const meter = currentMeter();
+    return meter === undefined ? [own] : [own, meter.of(host)];
+  }
+
   #of(host: string): Host {
     const known = this.#hosts.get(host);
     if (known !== undefined) return known;
-    const stats = { host, requests: 0, bytesIn: 0, bytesOut: 0, limited: 0, remaining: null };
-    const made: Host = { stats, openAt: 0, pauseMs: 0, countedAt: 0, spreadMs: 0 };
+    const made: Host = { stats: noTraffic(host), openAt: 0, pauseMs: 0, countedAt: 0, spreadMs: 0 };
     this.#hosts.set(host, made);
     return made;
   }

@@ -144,7 +144,7 @@ export class Transport {
       const answer = await this.#exchange(asked, elsewhere);
       this.manners.learn(url.host, answer);
       const repeatable = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
-      if (repeatable && body !== undefined) this.manners.count(url.host, { out: Buffer.byteLength(body) });
+      if (repeatable && body !== undefined) this.manners.counter(url.host)({ out: Buffer.byteLength(body) });
       const waitMs = parseRetryAfter(answer.header('retry-after'));
       const short = answer.status === 429 && waitMs !== undefined && waitMs <= SHORT_WAIT_MS;
       if (!repeatable || !short || tries >= MAX_TRIES) return answer;
@@ -173,7 +173,8 @@ export class Transport {
         const value = headers[name];
         return Array.isArray(value) ? (name === 'www-authenticate' ? value.join(', ') : value[0]) : value;
       };
-      const received = (bytes: number): void => this.manners.count(url.host, { in: bytes });
+      const count = this.manners.counter(url.host);
+      const received = (bytes: number): void => count({ in: bytes });
       return { status: statusCode, header, body, received, url, elsewhere };
     } catch (error) {
       caller?.throwIfAborted();

@@ -45,11 +45,12 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
     ourError ??= { error };
   });
   let counted = 0;
+  const count = exchange.counter(url.host);
   const body = guarded(source, {
     size: part.length,
     what,
     onBytes: (sent) => {
-      exchange.sent(url.host, sent - counted);
+      count(sent - counted);
       counted = sent;
       // All is sent: from here the registry works, and the transport's own limit counts.
       if (sent < part.length) watch.refresh();
