@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Pool } from 'undici';
+import { z } from 'zod';
+import { runProgram } from '../../src/common/process.js';
+import { serviceEnvironment } from '../../src/demo/services/environment.js';
+import { startService } from '../../src/demo/services/service.js';
+
+/** Of one call to the engine's API; a build is not made through {@link DockerEngine.ask}. */
+const CALL_MS = 60_000;
+
+/** A Docker Engine of its own: nothing that it has or does meets another engine of this machine. */
+export interface DockerEngine {
+  /** For `dockerode` and the like. */
+  socketPath: string;
+  /** For `DOCKER_HOST`. */
+  host: string;
+  /** Of the engine, e.g. `20.10.24`. */
+  version: string;
+  /** One JSON call to the API, e.g. `GET /containers/json`. @throws Error with the engine's message. */
+  ask(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
+  /** Removes its containers, ends it, and clears all that it kept. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `dockerd` from PATH (on Debian `apt-get install docker.io`; with its own containerd) as root, and waits until it
+ * answers. Containers and builds have the host's network or none: rules and bridges would be this machine's, not a test's.
+ */
+export async function startDockerEngine(): Promise<DockerEngine> {
+  const directory = await mkdtemp(join(tmpdir(), 'image-factory-docker-'));
+  const socketPath = join(directory, 'docker.sock');
+  const api = new Pool('http://docker', { connect: { socketPath }, headersTimeout: CALL_MS });
+  const clear = async (): Promise<void> => {
+    await api.destroy();
+    await unmountBelow(directory);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const server = await startService({
+      name: 'dockerd (as root, on PATH; on Debian: apt-get install docker.io)',
+      program: 'dockerd',
+      args: await settings(directory, socketPath),
+      env: serviceEnvironment({ PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` }),
+      probe: async (signal) => {
+        const answer = await api.request({ method: 'GET', path: '/_ping', signal });
+        await answer.body.dump();
+        if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+      },
+    });
+    const ask: DockerEngine['ask'] = (method, path, body) => call(api, method, path, body);
+    const stop = async (): Promise<void> => {
+      // Stopping them in its own time takes the engine longer than a supervisor waits.
+      await removeContainers(ask);
+      await server.stop();
+      await clear();
+    };
+    const { Version: version } = z.object({ Version: z.string() }).parse(await ask('GET', '/version'));
+    return { socketPath, host: `unix://${socketPath}`, version, ask, stop };
+  } catch (error) {
+    await clear();
+    throw error;
+  }
+}
+
+async function settings(directory: string, socketPath: string): Promise<string[]> {
+  const config = join(directory, 'daemon.json');
+  await writeFile(config, '{}'); // not the machine's
+  await mkdir(join(directory, 'data'));
+  return [
+    ...['--config-file', config, '--host', `unix://${socketPath}`],
+    ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
+    ...['--pidfile', join(directory, 'dockerd.pid')],
+    // A containerd that the machine runs is used, so what we have in it needs names of our own.
+    ...[
+      '--containerd-namespace',
+      'image-factory-test',
+      '--containerd-plugins-namespace',
+      'image-factory-test-p',
+    ],
+    ...['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--userland-proxy=false'],
+    ...['--log-level', 'warn'],
+  ];
+}
+
+async function call(api: Pool, method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
+  const answer = await api.request({
+    method,
+    path,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    bodyTimeout: CALL_MS,
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode >= 400) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
+  const said: unknown = text === '' ? undefined : JSON.parse(text);
+  return said;
+}
+
+async function removeContainers(ask: DockerEngine['ask']): Promise<void> {
+  const all = z.array(z.object({ Id: z.string() })).parse(await ask('GET', '/containers/json?all=true'));
+  await Promise.all(all.map(({ Id }) => ask('DELETE', `/containers/${Id}?force=true&v=true`)));
+}
+
+/** An engine leaves some of its mounts (a network namespace, its data root), and more when it was killed. */
+async function unmountBelow(directory: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  const below = mounts
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(`${directory}/`));
+  // The last mounted first: one may lie in another.
+  for (const point of below.reverse())
+    await runProgram('umount', ['--lazy', point], { env: serviceEnvironment(), timeoutMs: 30_000 });
+}
