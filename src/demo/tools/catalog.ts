@@ -1,6 +1,6 @@
 import type { Platform } from './platform.js';
 
-export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane', 'versitygw'] as const;
+export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane', 'regctl', 'versitygw'] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** A published archive (`.tar.gz`) and the checksum file of the same release. */
@@ -43,7 +43,7 @@ const github = (repository: string, tag: string, archive: string, checksums: str
   return { archive: `${base}/${archive}`, checksums: `${base}/${checksums}` };
 };
 
-/** Every tool that the demo and the tests need, pinned. */
+/** Every tool that the demo, the tests and the benches need, pinned. */
 export const TOOLS: Record<ToolName, ToolSpec> = {
   temporal: {
     name: 'temporal',
@@ -119,6 +119,17 @@ export const TOOLS: Record<ToolName, ToolSpec> = {
         : github('google/go-containerregistry', 'v0.20.6', archive, 'checksums.txt');
     },
     packages: () => ({ kind: 'go', module: 'github.com/google/go-containerregistry/cmd/crane@v0.20.6' }),
+  },
+  // What the bench compares us with; its releases are bare programs without a checksum file of that name.
+  regctl: {
+    name: 'regctl',
+    version: '0.11.7',
+    commands: ['regctl'],
+    versionArgs: ['version'],
+    versionPattern: /^VCSTag:\s+v?(\d+\.\d+\.\d+)/m,
+    minimum: '0.11.0',
+    release: () => undefined,
+    packages: () => ({ kind: 'go', module: 'github.com/regclient/regclient/cmd/regctl@v0.11.7' }),
   },
   // An S3 server, for the demo and the tests.
   versitygw: {
