@@ -1,6 +1,7 @@
 import type { Activities } from '../contract/activities.js';
 import { discover } from '../harness/discovery.js';
 import { readFollowed } from '../harness/followed.js';
+import { readImages } from '../harness/images.js';
 import { writeDiscovery } from '../mirror/pages.js';
 import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
@@ -13,15 +14,16 @@ export const discoverImages =
       const { sources } = gatherScan;
       // A run of extra images alone asks Harness nothing, and needs no key.
       const client = sources.length === 0 ? null : harness(config.harness);
+      const read = client === null ? null : await readImages(client, { infra, sources }, signal);
       const configs = await Promise.all(
-        (client === null ? [] : infra).map(async (one) => ({
-          infra: one,
-          default: sources.includes('default') ? ((await client?.defaultConfig(one, signal)) ?? {}) : {},
-          customer: sources.includes('customer')
-            ? ((await client?.customerConfig(one, { overridesOnly: true }, signal)) ?? {})
-            : {},
+        (read?.configs ?? []).map(async (one) => ({
+          ...one,
           // Tells a person's pin from what our own runs set.
-          followed: await readFollowed(evidence, { account: config.harness.account, infra: one }, signal),
+          followed: await readFollowed(
+            evidence,
+            { account: config.harness.account, infra: one.infra },
+            signal,
+          ),
         })),
       );
       const images = discover({
@@ -37,6 +39,6 @@ export const discoverImages =
         pages: await writeDiscovery(evidence, runId, images, signal),
         images: images.length,
         fields: images.reduce((sum, { fields }) => sum + fields.length, 0),
-        answeredBy: client === null ? 'none' : 'REST',
+        answeredBy: read?.answeredBy ?? 'none',
       };
     });

@@ -1,6 +1,6 @@
 import { FactoryError, messageOf } from '../common/errors.js';
 import type { HarnessTarget } from '../contract/run.js';
-import { accountOf, normaliseGateway } from '../harness/url.js';
+import { accountOf, namesGraphql, normaliseGateway } from '../harness/url.js';
 import { type AllowLists, createAllowLists } from './allow-lists.js';
 import type { WorkerEnvironment } from './environment.js';
 import { type Fault, refusal } from './faults.js';
@@ -16,11 +16,13 @@ export async function harnessOf(
   faults: Fault[],
 ): Promise<HarnessTarget> {
   const apiKeySecret = input.harnessApiKeySecret ?? INPUT_DEFAULTS.harnessApiKeySecret;
-  const harness = { gateway: '', apiKeySecret, account: environment.harnessAccountId ?? '' };
+  const url = input.harnessUrl ?? INPUT_DEFAULTS.harnessUrl;
+  const account = environment.harnessAccountId ?? '';
+  const harness = { gateway: '', graphql: namesGraphql(url), apiKeySecret, account };
   if (!faulty.has('harnessUrl')) {
     try {
       // Whether plain HTTP is right is the allow-list's to say: it knows the operator's word.
-      harness.gateway = normaliseGateway(input.harnessUrl ?? INPUT_DEFAULTS.harnessUrl, { allowPlain: true });
+      harness.gateway = normaliseGateway(url, { allowPlain: true });
       const text = lists.harnessFault(harness.gateway);
       if (text !== undefined) faults.push({ kind: 'NotAllowed', text });
     } catch (error) {

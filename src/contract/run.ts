@@ -70,6 +70,8 @@ export interface RunConfig {
 export interface HarnessTarget {
   /** Normalised gateway URL, e.g. `https://app.harness.io/gateway`. */
   gateway: string;
+  /** Whether discovery asks GraphQL first: the URL that was given ends in `/graphql`. Absent: no. */
+  graphql?: boolean;
   /** `env:NAME` or `file:/path`: where the worker finds the API key. */
   apiKeySecret: string;
   /** Account id; empty when the run asks Harness nothing (`sources: []`). */
@@ -98,6 +100,6 @@ export interface DiscoverySummary {
   pages: string[];
   images: number;
   fields: number;
-  /** Which Harness API answered, e.g. `REST`. */
-  answeredBy: string;
+  /** Which API of Harness answered; `none` when it had not to be asked. */
+  answeredBy: 'GraphQL' | 'REST' | 'none';
 }

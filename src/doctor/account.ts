@@ -1,17 +1,19 @@
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
 import { resolveHarnessTarget } from '../config/resolve.js';
 import { resolveSecret } from '../config/secret.js';
-import type { DiscoveredImage } from '../contract/run.js';
+import type { DiscoveredImage, DiscoverySummary } from '../contract/run.js';
 import { HarnessClient } from '../harness/client.js';
 import { discover, type InfraConfig } from '../harness/discovery.js';
+import { readImages } from '../harness/images.js';
 import type { Situation } from './situation.js';
 
-/** Below a check's limit, so that the message names the host. */
-const ANSWER_MS = 12_000;
+/** With GraphQL's 5 s before it below a check's limit, so that the message names the host. */
+const ANSWER_MS = 9_000;
 
 /** What Harness says about the account; `client` is null when the template has it asked nothing. */
 export interface AccountReading {
   client: HarnessClient | null;
+  answeredBy: DiscoverySummary['answeredBy'];
   configs: InfraConfig[];
 }
 
@@ -19,7 +21,7 @@ export interface AccountReading {
 export async function readAccount(situation: Situation, signal: AbortSignal): Promise<AccountReading> {
   const { environment, allowLists, input, template } = situation;
   const sources = template?.sources ?? ['default'];
-  if (sources.length === 0) return { client: null, configs: [] };
+  if (sources.length === 0) return { client: null, answeredBy: 'none', configs: [] };
   const { harnessUrl, harnessApiKeySecret } = input;
   const harness = await resolveHarnessTarget({ harnessUrl, harnessApiKeySecret }, environment);
   allowLists.assertHarness(harness);
@@ -28,16 +30,10 @@ export async function readAccount(situation: Situation, signal: AbortSignal): Pr
     timeoutMs: ANSWER_MS,
     apiKey: async () => (await resolveSecret(harness.apiKeySecret, environment)).reveal(),
   });
-  const configs = await Promise.all(
-    [...new Set(input.infra ?? INPUT_DEFAULTS.infra)].map(async (infra) => ({
-      infra,
-      default: await client.defaultConfig(infra, signal),
-      customer: sources.includes('customer')
-        ? await client.customerConfig(infra, { overridesOnly: true }, signal)
-        : {},
-    })),
-  );
-  return { client, configs };
+  const infra = [...new Set(input.infra ?? INPUT_DEFAULTS.infra)];
+  // Defaults are asked for in any case: their number is what shows that this is the account.
+  const read = await readImages(client, { infra, sources: ['default', ...sources] }, signal);
+  return { client, ...read };
 }
 
 /** Stands for a registry that nobody named: RFC 2606 keeps `.invalid` from ever being one. */

@@ -12,14 +12,14 @@ import type { Situation } from './situation.js';
 /** Whether Harness accepts the key and shows the account's images. */
 export async function checkHarness(reading: Promise<AccountReading>): Promise<Finding> {
   try {
-    const { client, configs } = await reading;
+    const { client, answeredBy, configs } = await reading;
     if (client === null) return ok('not asked: the template takes no images from Harness');
     const counts = configs.map((config) => ({
       infra: config.infra,
       fields: Object.keys(config.default).length,
     }));
     const shown = counts.map(({ infra, fields }) => `${fields} fields for ${infra}`).join(', ');
-    const found = `${client.host} accepts the key of account ${client.account}; default images: ${shown}`;
+    const found = `${client.host} accepts the key of account ${client.account}; default images over ${answeredBy}: ${shown}`;
     const none = counts.find(({ fields }) => fields === 0);
     if (none === undefined) return ok(found);
     return fail(found, `set INFRA to what the account builds on: it has no images for ${none.infra}`);

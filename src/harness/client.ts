@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Infra } from '../contract/run.js';
 import { accountConnectorId } from './connector-id.js';
+import { askGraphql } from './graphql.js';
 import {
   acceptedSchema,
   type Connector,
@@ -8,6 +9,7 @@ import {
   connectorTestSchema,
   type FieldMap,
   fieldMapSchema,
+  graphqlImagesSchema,
   overridesSchema,
 } from './schemas.js';
 import { plain } from './text.js';
@@ -22,6 +24,8 @@ export interface HarnessClientOptions {
   /** Normalised gateway URL, as `normaliseGateway` gives it. */
   gateway: string;
   account: string;
+  /** Whether the account's GraphQL is asked first where there is a choice; off. */
+  graphql?: boolean | undefined;
   /** Asked at every call, so that a rotated secret is picked up. */
   apiKey: () => Promise<string>;
   /** For one call as a whole, but a connector's test; 20 s. */
@@ -34,14 +38,15 @@ export interface HarnessClientOptions {
 export type ConnectorTest = { ok: true } | { ok: false; reason: string };
 
 /**
- * The CI images of one Harness account, over REST. Every method is one request, bounded in time and size, throws
- * `FactoryError` of a `Harness…` type, and may be repeated: writes set absolute values.
+ * The CI images of one Harness account. Every method is one request, over REST but where its name says otherwise,
+ * bounded in time and size, throws `FactoryError` of a `Harness…` type, and may be repeated: writes set absolute values.
  *
  * There is no method for DELETE on execution-config on purpose: it wipes the overrides of both infras at once.
  */
 export class HarnessClient {
   readonly account: string;
   readonly #gateway: string;
+  readonly #graphql: boolean;
   readonly #apiKey: () => Promise<string>;
   readonly #timeoutMs: number;
   readonly #connectorTestMs: number;
@@ -49,6 +54,7 @@ export class HarnessClient {
   constructor(options: HarnessClientOptions) {
     this.account = options.account;
     this.#gateway = options.gateway;
+    this.#graphql = options.graphql ?? false;
     this.#apiKey = options.apiKey;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#connectorTestMs = options.connectorTestMs ?? CONNECTOR_TEST_MS;
@@ -57,6 +63,28 @@ export class HarnessClient {
   /** Host and port, for messages. */
   get host(): string {
     return new URL(this.#gateway).host;
+  }
+
+  /**
+   * Defaults and overrides of all infras in one request, by GraphQL.
+   *
+   * @returns undefined when the account is not to be asked so, or its GraphQL has no CI images; `HarnessClient`'s other
+   *   reads have them then.
+   */
+  async imagesByGraphql(
+    infra: readonly Infra[],
+    signal?: AbortSignal,
+  ): Promise<{ infra: Infra; defaults: FieldMap; overrides: FieldMap }[] | undefined> {
+    if (!this.#graphql) return undefined;
+    const endpoint = { gateway: this.#gateway, apiKey: await this.#apiKey(), timeoutMs: this.#timeoutMs };
+    const given = graphqlImagesSchema.safeParse(
+      await askGraphql(endpoint, { account: this.account, infra }, signal),
+    ).data;
+    const found = infra.flatMap((one) => {
+      const images = given?.find((entry) => entry.infra === one);
+      return images === undefined ? [] : [{ ...images, infra: one }];
+    });
+    return found.length === infra.length ? found : undefined;
   }
 
   /** What Harness ships for the infra. */

@@ -18,6 +18,20 @@ export const fieldMapSchema = z.record(z.string(), z.string().nullable()).transf
 /** An account without overrides is documented as `{}`; null is taken for the same. */
 export const overridesSchema = z.union([z.null().transform((): FieldMap => ({})), fieldMapSchema]);
 
+const pairsSchema = z
+  .array(z.object({ field: z.string(), value: z.string().nullable() }))
+  .transform((pairs) => Object.fromEntries(pairs.map(({ field, value }) => [field, value])))
+  .pipe(fieldMapSchema);
+
+/** What GraphQL's `ciExecutionImages` gives: per infra the maps that REST has a call for each. */
+export const graphqlImagesSchema = z
+  .object({
+    ciExecutionImages: z.array(
+      z.object({ infra: z.string(), defaults: pairsSchema, overrides: pairsSchema }),
+    ),
+  })
+  .transform(({ ciExecutionImages }) => ciExecutionImages);
+
 export const acceptedSchema = z.literal(true);
 
 export const connectorSchema = z

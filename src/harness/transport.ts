@@ -26,28 +26,14 @@ export interface Endpoint {
 }
 
 /**
- * One call, no second try: retries in time are the caller's. Redirects are not followed, since the key would go along.
+ * One call, no second try: retries in time are the caller's.
  *
  * @returns `data` of the answer's envelope, still to be checked.
  * @throws FactoryError of a `Harness…` type; the signal's reason when it is aborted.
  */
 export async function callHarness(endpoint: Endpoint, call: HarnessCall): Promise<unknown> {
-  const context: CallContext = {
-    host: new URL(endpoint.gateway).host,
-    what: call.what,
-    secret: endpoint.apiKey,
-  };
-  // What HTTP allows in a header, and no key has: undici would fail on the rest with an error of its own.
-  if (!/^[\x21-\x7e]+$/.test(endpoint.apiKey)) {
-    throw new FactoryError(
-      'HarnessUnauthorized',
-      `The API key for Harness at ${context.host} is empty or has characters that no key has; check the secret it is read from.`,
-    );
-  }
-  call.signal?.throwIfAborted();
-  const timeout = AbortSignal.timeout(endpoint.timeoutMs);
-  const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
-  const answer = await exchange(endpoint, call, context, signal);
+  const context = contextOf(endpoint, call);
+  const answer = await exchange(endpoint, call);
   if (answer.status < 200 || answer.status > 299) throw failureOf(answer, context);
   const title = htmlTitle(answer.text, context.secret);
   if (title !== undefined) throw pageInstead(answer.status, title, context);
@@ -58,6 +44,12 @@ export async function callHarness(endpoint: Endpoint, call: HarnessCall): Promis
   if (status !== undefined && status !== 'SUCCESS') throw failureOf({ ...answer, status: 400 }, context);
   return data;
 }
+
+const contextOf = ({ gateway, apiKey }: Endpoint, { what }: HarnessCall): CallContext => ({
+  host: new URL(gateway).host,
+  what,
+  secret: apiKey,
+});
 
 /** An answer that can't be used as it is. */
 export function badAnswer({ host, what }: Pick<CallContext, 'host' | 'what'>, why: string): FactoryError {
@@ -73,13 +65,26 @@ function wayTo(gateway: string): Dispatcher | undefined {
   return proxy;
 }
 
-async function exchange(
-  endpoint: Endpoint,
-  call: HarnessCall,
-  context: CallContext,
-  signal: AbortSignal,
-): Promise<HarnessAnswer> {
+/**
+ * Sends one request and takes the answer as it comes, bounded in time and size. Redirects are not followed, since the
+ * key would go along.
+ *
+ * @throws FactoryError `HarnessUnavailable`, `HarnessBadAnswer`, `HarnessUnauthorized` for what can't be a key; the
+ *   signal's reason when it is aborted.
+ */
+export async function exchange(endpoint: Endpoint, call: HarnessCall): Promise<HarnessAnswer> {
+  const context = contextOf(endpoint, call);
   const { host, what } = context;
+  // What HTTP allows in a header, and no key has: undici would fail on the rest with an error of its own.
+  if (!/^[\x21-\x7e]+$/.test(endpoint.apiKey)) {
+    throw new FactoryError(
+      'HarnessUnauthorized',
+      `The API key for Harness at ${host} is empty or has characters that no key has; check the secret it is read from.`,
+    );
+  }
+  call.signal?.throwIfAborted();
+  const timeout = AbortSignal.timeout(endpoint.timeoutMs);
+  const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
   const rethrow = (error: unknown): never => {
     if (error instanceof FactoryError) throw error;
     if (call.signal?.aborted) throw call.signal.reason;

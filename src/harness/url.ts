@@ -37,6 +37,9 @@ export function normaliseGateway(text: string, options: { allowPlain?: boolean }
   return [`${url.protocol}//${url.host}`, ...parts, 'gateway'].join('/');
 }
 
+/** Whether a Harness URL names the GraphQL endpoint, which is then asked first. */
+export const namesGraphql = (text: string): boolean => /\/graphql\/*$/i.test(text.trim());
+
 /** The account that a personal or a service account's key belongs to; undefined when the text is no such key. */
 export const accountOf = (apiKey: string): string | undefined =>
   /^[ps]at\.([A-Za-z0-9_-]+)\../.exec(apiKey.trim())?.[1];

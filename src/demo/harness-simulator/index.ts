@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Infra } from '../../contract/run.js';
-import { unauthorized, undocumented } from './answers.js';
+import { type Answer, unauthorized, undocumented } from './answers.js';
 import { type Fault, sendFault } from './faults.js';
 import { answer } from './routes.js';
 import { type SimulatedConnector, SimulatorState } from './state.js';
@@ -59,8 +59,9 @@ export async function startHarnessSimulator(options: SimulatorOptions): Promise<
     const url = new URL(request.url ?? '/', 'http://simulator.invalid');
     const method = request.method ?? '';
     const body = await read(request);
+    const json = body === '' ? undefined : parsed(body);
     const key = request.headers['x-api-key'];
-    const respond = () => {
+    const respond = (): Answer | Promise<Answer> => {
       if (options.expiredKey !== undefined && key === options.expiredKey)
         return unauthorized('EXPIRED_TOKEN');
       const readOnly = options.readOnlyKey !== undefined && key === options.readOnlyKey;
@@ -68,18 +69,18 @@ export async function startHarnessSimulator(options: SimulatorOptions): Promise<
       if (!url.pathname.startsWith(`${GATEWAY}/`)) return undocumented(`${method} ${url.pathname}`);
       const path = url.pathname.slice(GATEWAY.length);
       const contentType = request.headers['content-type'] ?? '';
-      const call = { method, path, query: url.searchParams, body, contentType, readOnly };
+      const call = { method, path, query: url.searchParams, body, json, contentType, readOnly };
       return answer({ account: options.account, state }, call);
     };
     const index = faults.findIndex(({ path }) => path === undefined || url.pathname.includes(path));
     const [fault] = index < 0 ? [] : faults.splice(index, 1);
     const carriedOut = fault === undefined || fault.after === true || fault.how.kind === 'half';
-    const good = carriedOut ? respond() : { status: 0, body: null };
+    const good = carriedOut ? await respond() : { status: 0, body: null };
     requests.push({
       method,
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
-      body: body === '' ? undefined : parsed(body),
+      body: json,
       status: fault?.how.kind === 'answer' ? fault.how.status : good.status,
     });
     if (fault !== undefined) {

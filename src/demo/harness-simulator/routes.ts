@@ -12,6 +12,7 @@ import {
   testAnswer,
   undocumented,
 } from './answers.js';
+import { graphqlAnswer } from './graphql.js';
 import type { SimulatorState } from './state.js';
 
 export interface SimulatedCall {
@@ -21,6 +22,8 @@ export interface SimulatedCall {
   query: URLSearchParams;
   /** The raw body, empty when there was none. */
   body: string;
+  /** The body's JSON; undefined without a body, text when it is no JSON. */
+  json: unknown;
   contentType: string;
   readOnly: boolean;
 }
@@ -33,6 +36,7 @@ interface World {
 type Handler = (world: World, call: SimulatedCall, infra: Infra) => Answer;
 
 const CONFIG = '/ci/execution-config/';
+const GRAPHQL = '/api/graphql';
 const CONNECTORS = '/ng/api/connectors/';
 const ID = /^[A-Za-z_][A-Za-z0-9_$]{0,127}$/;
 
@@ -50,9 +54,10 @@ const CONFIG_CALLS: Readonly<Record<string, { query: readonly string[]; handle: 
 };
 
 /** Speaks the API exactly as documented; whatever no document describes is a 400 that says so. */
-export function answer(world: World, call: SimulatedCall): Answer {
+export function answer(world: World, call: SimulatedCall): Answer | Promise<Answer> {
   if (call.method === 'DELETE')
     return undocumented('DELETE must never be used: it wipes the overrides of both infras');
+  if (call.path === GRAPHQL) return graphqlAnswer(world, call);
   if (call.query.get('accountIdentifier') !== world.account) {
     return undocumented('accountIdentifier is missing, or not the account of the API key');
   }
@@ -95,8 +100,8 @@ function customerConfig({ state }: World, { query }: SimulatedCall, infra: Infra
   return success(only === 'true' ? overrides : { ...state.defaults[infra], ...overrides });
 }
 
-function updateConfig({ state }: World, { body }: SimulatedCall, infra: Infra): Answer {
-  const entries = updateBody.safeParse(json(body)).data;
+function updateConfig({ state }: World, { json }: SimulatedCall, infra: Infra): Answer {
+  const entries = updateBody.safeParse(json).data;
   if (entries === undefined)
     return undocumented('update-config takes [{"field","value"}, …], nothing more or less');
   const digest = entries.find(({ value }) => value.includes('@'));
@@ -111,8 +116,8 @@ function updateConfig({ state }: World, { body }: SimulatedCall, infra: Infra): 
   );
 }
 
-function resetConfig({ state }: World, { body }: SimulatedCall, infra: Infra): Answer {
-  const entries = resetBody.safeParse(json(body)).data;
+function resetConfig({ state }: World, { json }: SimulatedCall, infra: Infra): Answer {
+  const entries = resetBody.safeParse(json).data;
   if (entries === undefined) return undocumented('reset-config takes [{"field"}, …], nothing more or less');
   return (
     refusal(state, infra, entries) ??
@@ -161,12 +166,4 @@ function connectors({ account, state }: World, call: SimulatedCall): Answer {
 function unknownQuery({ query }: SimulatedCall, known: readonly string[]): Answer | undefined {
   const unknown = [...query.keys()].find((key) => !known.includes(key));
   return unknown === undefined ? undefined : undocumented(`query parameter ${unknown}`);
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -27,6 +27,8 @@ export class SimulatorState {
   readLag = 0;
   /** Answer unknown fields in the framework's plain shape. */
   plainErrors = false;
+  /** GraphQL's schema has the CI images that our query asks for; no account's has today. */
+  graphqlHasImages = false;
   readonly #stale: Record<Infra, { fields: Fields; reads: number }> = {
     K8: { fields: {}, reads: 0 },
     VM: { fields: {}, reads: 0 },
