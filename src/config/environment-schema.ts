@@ -74,6 +74,9 @@ export const environmentSchema = z.object({
     '`docker.io`',
   ),
   INSECURE_REGISTRIES: list(host, 'Registries that are asked over plain HTTP: a list of `host[:port]`.'),
+  EXTRA_CA_FILE: text(
+    'File of PEM certificates of your own authorities, trusted besides the usual ones by connections to registries and to Harness.',
+  ),
   DOCKER_CONFIG: text('Folder of the `config.json` with the credentials of registries.', '`~/.docker`'),
   REPORT_DIR: text(
     'Folder for reports and evidence, without `S3_BUCKET`; all workers share it.',

@@ -19,6 +19,8 @@ export interface WorkerEnvironment extends SecretSource {
   sourceRegistries: string[];
   /** `host[:port]`, asked over plain HTTP. */
   insecureRegistries: string[];
+  /** PEM certificates to trust besides the usual ones. */
+  extraCaFile: string | null;
   /** Folder of docker's `config.json`. */
   dockerConfigDir: string;
   reportDir: string;
@@ -77,6 +79,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     harnessAccountId: value.HARNESS_ACCOUNT_ID ?? null,
     sourceRegistries: value.SOURCE_REGISTRY ?? ['docker.io'],
     insecureRegistries: value.INSECURE_REGISTRIES ?? [],
+    extraCaFile: value.EXTRA_CA_FILE === undefined ? null : resolve(value.EXTRA_CA_FILE),
     dockerConfigDir: resolve(value.DOCKER_CONFIG ?? join(home, '.docker')),
     reportDir: resolve(value.REPORT_DIR ?? 'reports'),
     s3: s3Of(value),

@@ -178,5 +178,5 @@ function covered(scope: string, ours: readonly string[]): boolean {
 const unauthorized = (host: string, why: string): FactoryError =>
   new FactoryError(
     'RegistryUnauthorized',
-    `${host} ${why}: log in with docker login (plain entries are read, credential helpers are not), or set REGISTRY_USER and REGISTRY_PASSWORD if it is the target`,
+    `${host} ${why}: log in with docker login or a credential helper, or set REGISTRY_USER and REGISTRY_PASSWORD if it is the target`,
   );

@@ -18,6 +18,8 @@ export interface RegistryClientOptions {
   credentials: CredentialProvider;
   /** Hosts (`host[:port]`) that speak plain HTTP. Loopback hosts do anyway, as with docker and crane. */
   insecureHosts: readonly string[];
+  /** Certificates to trust instead of Node's own: what `trusting` gives. */
+  ca?: readonly string[] | undefined;
   userAgent?: string;
   timeouts?: Partial<Timeouts>;
   /** Where uploads that break off are kept to be gone on with; in memory when absent. */
@@ -53,6 +55,7 @@ export class RegistryClient implements Registry {
       insecureHosts: options.insecureHosts,
       userAgent: options.userAgent ?? 'harness-ci-image-factory',
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      ca: options.ca,
       ...(options.manners && { manners: options.manners }),
     });
     this.#exchange = new Exchange(this.#transport, new Authorizer(this.#transport, options.credentials));

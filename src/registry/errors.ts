@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { certificateFault } from '../common/certificates.js';
 import { FactoryError } from '../common/errors.js';
 import type { FailureType } from '../contract/failure.js';
 
@@ -119,7 +120,7 @@ export function parseRetryAfter(value: string | undefined, now: number = Date.no
 function sentence(type: FailureType, status: number, { host, what, action }: Asked): string {
   switch (type) {
     case 'RegistryUnauthorized':
-      return `${host} did not accept our credentials for ${what} (or it does not exist): log in to ${host} with docker login (plain entries are read, credential helpers are not), or set REGISTRY_USER and REGISTRY_PASSWORD if it is the target`;
+      return `${host} did not accept our credentials for ${what} (or it does not exist): log in to ${host} with docker login or a credential helper, or set REGISTRY_USER and REGISTRY_PASSWORD if it is the target`;
     case 'RegistryDenied':
       return `${host} does not let this user ${action} ${what}: ask for the right to ${action}`;
     case 'ImageNotFound':
@@ -208,8 +209,9 @@ export function networkError(error: unknown, host: string): FactoryError {
       `${host} does not speak HTTP as it should (${code}): look for a proxy or firewall in between`,
     );
   }
-  const why = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
-    ? `its certificate is not trusted (${code}): give its authority in NODE_EXTRA_CA_CERTS`
-    : (NETWORK.get(code) ?? (code || 'the request failed'));
+  const untrusted = certificateFault(code);
+  if (untrusted !== undefined)
+    return new FactoryError('CertificateNotTrusted', `${host} could not be reached: ${untrusted}`);
+  const why = NETWORK.get(code) ?? (code || 'the request failed');
   return new UnreachableError(`${host} could not be reached: ${why}`, code);
 }

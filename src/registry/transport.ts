@@ -88,12 +88,20 @@ export class Transport {
     userAgent: string;
     timeouts: Timeouts;
     manners?: Manners;
+    /** Certificates to trust instead of Node's own, as `trusting` gives them. */
+    ca?: readonly string[] | undefined;
   }) {
     this.timeouts = options.timeouts;
     this.manners = options.manners ?? new Manners();
     this.#insecure = new Set(options.insecureHosts.map((host) => host.toLowerCase()));
     this.#userAgent = options.userAgent;
-    const agent = { connections: CONNECTIONS, connect: { timeout: options.timeouts.connect } };
+    const trust = options.ca === undefined ? {} : { ca: [...options.ca] };
+    const agent = {
+      connections: CONNECTIONS,
+      connect: { timeout: options.timeouts.connect, ...trust },
+      requestTls: trust, // to the registry, through a proxy
+      proxyTls: trust,
+    };
     this.#direct = new Agent(agent);
     this.#outside = proxyDispatcher(agent) ?? this.#direct;
   }

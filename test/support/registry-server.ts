@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRegistry as startService } from '../../src/demo/services/registry.js';
+import { type Issued, TLS_HOST } from './tls.js';
 
 /** The one user that {@link TestRegistryOptions.htpasswd} lets in. */
 export const TEST_LOGIN = { user: 'tester', password: 'test-password' };
@@ -14,6 +15,8 @@ export interface TestRegistryOptions {
   htpasswd?: boolean;
   /** Refuses everything that writes. */
   readonly?: boolean;
+  /** It speaks TLS with this; its host is then one that is not loopback by name. */
+  tls?: Issued;
   /** Serves what another registry left here. */
   storageDir?: string;
   /** Distribution 2.8, if it is there under this name. */
@@ -35,6 +38,11 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const storageDir = options.storageDir ?? join(directory, 'storage');
   const htpasswd = join(directory, 'htpasswd');
   if (options.htpasswd) await writeFile(htpasswd, HTPASSWD);
+  const tls = { certificate: join(directory, 'tls.pem'), key: join(directory, 'tls.key') };
+  if (options.tls) {
+    await writeFile(tls.certificate, options.tls.certificate);
+    await writeFile(tls.key, options.tls.key);
+  }
   const readonly = {
     storage: {
       filesystem: { rootdirectory: storageDir },
@@ -44,11 +52,12 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const service = await startService({
     ...(options.program === undefined ? {} : { program: options.program }),
     ...(options.htpasswd ? { htpasswd } : {}),
+    ...(options.tls ? { tls } : {}),
     storage: storageDir,
     configuration: { ...(options.readonly ? readonly : {}), ...options.configuration },
   });
   return {
-    host: service.address,
+    host: options.tls ? service.address.replace('127.0.0.1', TLS_HOST) : service.address,
     storageDir,
     stop: async () => {
       await service.stop();

@@ -15,6 +15,8 @@ export interface RegistryOptions {
   storage?: string;
   /** Asks every client for one of the users in this htpasswd file (bcrypt). */
   htpasswd?: string;
+  /** Files in PEM: it speaks TLS with them. */
+  tls?: { certificate: string; key: string };
   /** Merged over the top level of the configuration, e.g. `{ validation: … }` or `{ middleware: … }`. */
   configuration?: Record<string, unknown>;
   log?: (line: string) => void;
@@ -27,7 +29,7 @@ export interface RegistryService extends Service {
 }
 
 /**
- * Starts a registry (CNCF distribution) on the loopback interface, plain HTTP, deletion allowed, and waits until it
+ * Starts a registry (CNCF distribution) on the loopback interface, plain HTTP unless told otherwise, deletion allowed, and waits until it
  * answers the API's version check. It ends with this process, whatever happens.
  *
  * @throws FactoryError `ServiceFailed`, with what it printed
@@ -48,7 +50,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       log: options.log,
       signal: options.signal,
       removeAfter: directory,
-      probe: (signal) => versionCheckAnswers(address, signal),
+      probe: (signal) => versionCheckAnswers(address, options.tls === undefined ? [200, 401] : [400], signal),
     });
     return { address, storage, stop: () => server.stop() };
   });
@@ -60,7 +62,11 @@ function configurationOf(address: string, storage: string, options: RegistryOpti
     log: { level: 'warn', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     // One process serves every upload, so its secret need not outlive it; without one it warns at each start.
-    http: { addr: address, secret: 'loopback-only' },
+    http: {
+      addr: address,
+      secret: 'loopback-only',
+      ...(options.tls && { tls: { certificate: options.tls.certificate, key: options.tls.key } }),
+    },
     ...(options.htpasswd === undefined
       ? {}
       : { auth: { htpasswd: { realm: 'image-factory', path: options.htpasswd } } }),
@@ -68,8 +74,13 @@ function configurationOf(address: string, storage: string, options: RegistryOpti
   };
 }
 
-async function versionCheckAnswers(address: string, signal: AbortSignal): Promise<void> {
+/** In plain HTTP, which one with TLS answers with 400: whether it is trusted is not what is asked here. */
+async function versionCheckAnswers(
+  address: string,
+  expected: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
   const answer = await request(`http://${address}/v2/`, { signal, headersTimeout: 2000, bodyTimeout: 2000 });
   await answer.body.dump();
-  if (answer.statusCode !== 200 && answer.statusCode !== 401) throw new Error(`status ${answer.statusCode}`);
+  if (!expected.includes(answer.statusCode)) throw new Error(`status ${answer.statusCode}`);
 }
