@@ -20,6 +20,7 @@ describe('the configuration of a run', () => {
       maxConcurrency: 5,
       harness: {
         gateway: 'https://app.harness.io/gateway',
+        graphql: true,
         apiKeySecret: 'env:HARNESS_API_KEY',
         account: 'acme',
       },
@@ -46,7 +47,7 @@ describe('the configuration of a run', () => {
       modifyDefault: true,
       registryConnector: 'account.harnessImage',
       maxConcurrency: 9,
-      harness: { gateway: 'http://127.0.0.1:4321/gateway', account: 'other' },
+      harness: { gateway: 'http://127.0.0.1:4321/gateway', graphql: false, account: 'other' },
       buildPush: { platforms: ['linux/arm64'] },
     });
   });

@@ -56,6 +56,7 @@ describe('what a restore does', () => {
       infra: ['K8', 'VM'],
       harness: {
         gateway: 'https://app.harness.io/gateway',
+        graphql: true,
         apiKeySecret: 'env:HARNESS_API_KEY',
         account: 'acme',
       },
