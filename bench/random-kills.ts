@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import pLimit from 'p-limit';
-import { demoFleet } from '../src/demo/fleet/fleet.js';
+import { sampleFleet } from '../src/demo/fleet/fleet.js';
 import { publishFleet, publishVulnerabilityDb } from '../src/demo/fleet/publish.js';
 import { startRegistry } from '../src/demo/services/registry.js';
 import { startTemporal } from '../src/demo/services/temporal.js';
@@ -55,7 +55,7 @@ const connection = await Connection.connect({ address: temporal.address });
 const registry = new RegistryClient({ credentials: anonymous, insecureHosts: [] });
 let bad = 0;
 try {
-  const fleet = demoFleet();
+  const fleet = sampleFleet();
   await publishFleet(registry, source.address, fleet);
   const updatedAt = new Date().toISOString();
   const place: Place = {

@@ -6,7 +6,7 @@ import { anonymous } from '../registry/credentials.js';
 import { demoFleet, type FleetImage } from './fleet/fleet.js';
 import { publishFleet, publishVulnerabilityDb } from './fleet/publish.js';
 import { type HarnessSimulator, startHarnessSimulator } from './harness-simulator/index.js';
-import { startRegistry } from './services/registry.js';
+import { startRegistry, WINDOWS_BASES_ALLOWED } from './services/registry.js';
 import { startTemporal, type TemporalService } from './services/temporal.js';
 import { startWorker } from './services/worker.js';
 import type { Tool, ToolName } from './tools.js';
@@ -61,8 +61,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     stops.push(() => rm(directory, { recursive: true, force: true }));
     const starting = [
       started(startTemporal({ program: tools.temporal.path, ...cancel })),
-      started(startRegistry({ program: tools.registry.path, ...cancel })),
-      started(startRegistry({ program: tools.registry.path, ...cancel })),
+      started(
+        startRegistry({ program: tools.registry.path, configuration: WINDOWS_BASES_ALLOWED, ...cancel }),
+      ),
+      started(
+        startRegistry({ program: tools.registry.path, configuration: WINDOWS_BASES_ALLOWED, ...cancel }),
+      ),
     ] as const;
     // When one does not start, `stop` must know of the others: each would keep this process alive.
     await Promise.allSettled(starting);

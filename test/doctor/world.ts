@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { demoFleet } from '../../src/demo/fleet/fleet.js';
+import { sampleFleet } from '../../src/demo/fleet/fleet.js';
 import { publishFleet, publishVulnerabilityDb } from '../../src/demo/fleet/publish.js';
 import type { HarnessSimulator, SimulatorOptions } from '../../src/demo/harness-simulator/index.js';
 import { examine } from '../../src/doctor/examine.js';
@@ -21,7 +21,7 @@ export interface WorldOptions {
 
 /** All that a run needs but Temporal: a source with one image, a target with a login, an account, databases. */
 export async function openWorld(options: WorldOptions = {}) {
-  const fleet = demoFleet().filter(({ repository }) => repository === IMAGE);
+  const fleet = sampleFleet().filter(({ repository }) => repository === IMAGE);
   const directory = await temporaryDirectory();
   const [source, target] = await Promise.all([startRegistry(), startRegistry({ htpasswd: true })]);
   onTestFinished(async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { createActivities } from '../../src/activities/index.js';
 import { loadEnvironment } from '../../src/config/environment.js';
-import { demoFleet, type FleetImage } from '../../src/demo/fleet/fleet.js';
+import { type FleetImage, sampleFleet } from '../../src/demo/fleet/fleet.js';
 import { publishFleet, publishVulnerabilityDb } from '../../src/demo/fleet/publish.js';
 import { startHarnessSimulator } from '../../src/demo/harness-simulator/index.js';
 import { RegistryClient } from '../../src/registry/client.js';
@@ -33,7 +33,7 @@ export interface FactoryOptions {
 export async function openFactory(options: FactoryOptions = {}) {
   const account = options.account ?? ACCOUNT;
   const apiKey = options.apiKey ?? `pat.${account}.token.${randomUUID()}`;
-  const fleet = demoFleet().filter(options.images ?? (() => true));
+  const fleet = sampleFleet().filter(options.images ?? (() => true));
   const directory = await temporaryDirectory();
   const [source, target, temporal] = await Promise.all([
     startRegistry(),

@@ -3,16 +3,19 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { demoFleet } from '../../src/demo/fleet/fleet.js';
+import { demoFleet, type FleetImage } from '../../src/demo/fleet/fleet.js';
 import { publishFleet } from '../../src/demo/fleet/publish.js';
 import { vulnerabilityDb } from '../../src/demo/trivy-db.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { topLevelBuckets } from '../../src/scanners/bbolt-buckets.js';
 import { hasAdvisories } from '../../src/scanners/os-advisories.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { sampleFields } from '../support/harness.js';
 import { startWorld, stepContext, type World } from './world.js';
 
 const run = promisify(execFile);
+
+const hasWindows = ({ top }: FleetImage) => top.bytes.includes('"os":"windows"');
 
 describe('the demo fleet', () => {
   const fleet = demoFleet();
@@ -26,8 +29,17 @@ describe('the demo fleet', () => {
     const digests = (images: typeof fleet) => images.map(({ top }) => top.descriptor.digest);
     expect(digests(demoFleet())).toEqual(digests(fleet));
     expect(digestOf(digests(fleet).join())).toBe(
-      'sha256:322a5245ba204b1747a64249043e35d2425e5fee331465036e8d670582bda43d',
+      'sha256:28424a0946555cf0404d758203ed281b37e8dee4ad0f3004b4776cf1bb70afc4',
     );
+  });
+
+  it('is what Harness documents: 48 fields and 40 images, of which one is also for Windows', () => {
+    const fields = fleet.flatMap((image) =>
+      image.fields.map((field) => [field, `${image.repository}:${image.tag}`]),
+    );
+    expect(Object.fromEntries(fields)).toEqual(sampleFields('default-config.k8.json'));
+    expect(fleet).toHaveLength(40);
+    expect(fleet.filter(hasWindows).map(({ repository }) => repository)).toEqual(['plugins/artifactory']);
   });
 
   it('shares base layers between images and nothing but metadata between platforms', () => {
@@ -49,7 +61,7 @@ describe('the demo fleet', () => {
     }
   });
 
-  it.each(fleet.map((image) => ({ name: image.repository, image })))(
+  it.each(fleet.map((image) => ({ name: `${image.repository}:${image.tag}`, image })))(
     '$name gets the verdict that it is there for',
     async ({ image }) => {
       const { decision, platforms } = await world.scanner().scan(await world.task(image), stepContext());
@@ -59,7 +71,7 @@ describe('the demo fleet', () => {
         { clean: 'pass', findings: 'pass', blocked: 'block', 'not-scannable': 'warn' }[image.expected],
       );
       expect(worst ?? 'clean').toBe(image.expected === 'blocked' ? 'findings' : image.expected);
-      expect(platforms).toHaveLength(2);
+      expect(platforms).toHaveLength(hasWindows(image) ? 4 : 2);
     },
   );
 });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { demoFleet } from '../../src/demo/fleet/fleet.js';
+import { sampleFleet } from '../../src/demo/fleet/fleet.js';
 import { debian, npm, type Package } from '../../src/demo/fleet/packages.js';
 import { javaDb, vulnerabilityDb, writeCacheDir } from '../../src/demo/trivy-db.js';
 import { imageOf, POLICY, startWorld, stepContext, type World } from './world.js';
@@ -19,7 +19,7 @@ describe('a scan is not fooled', () => {
   afterAll(() => world.stop());
 
   it('by an index: every platform is scanned, and one that is bad on ARM alone is blocked', async () => {
-    const image = demoFleet().find(({ repository }) => repository === 'plugins/s3');
+    const image = sampleFleet().find(({ repository }) => repository === 'plugins/s3');
     if (image === undefined) throw new Error('the fleet has no plugins/s3');
     const verdict = await world.scanner().scan(await world.task(image), stepContext());
     expect(verdict.platforms.map(({ platform, status }) => [platform, status])).toEqual([

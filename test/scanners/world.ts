@@ -7,6 +7,7 @@ import type { Policy } from '../../src/contract/run.js';
 import type { DatabasePin } from '../../src/contract/verdict.js';
 import { type BuiltFleetImage, buildImage, type LayerSpec } from '../../src/demo/fleet/image.js';
 import { publishFleet } from '../../src/demo/fleet/publish.js';
+import { WINDOWS_BASES_ALLOWED } from '../../src/demo/services/registry.js';
 import { javaDb, vulnerabilityDb, writeCacheDir } from '../../src/demo/trivy-db.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
 import { RegistryClient } from '../../src/registry/client.js';
@@ -49,7 +50,7 @@ export const imageOf = (...layers: LayerSpec['entries'][]): BuiltFleetImage =>
 
 /** A real registry, stores on disk and a cache directory with the small vulnerability database. */
 export async function startWorld() {
-  const registry = await startRegistry();
+  const registry = await startRegistry({ configuration: WINDOWS_BASES_ALLOWED });
   const directory = await mkdtemp(join(tmpdir(), 'image-factory-scanners-'));
   const client = new RegistryClient({ credentials: anonymous, insecureHosts: [registry.host] });
   const content = await DirectoryContentStore.open(join(directory, 'content'));

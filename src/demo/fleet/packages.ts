@@ -81,3 +81,11 @@ export function npm(folder: string, packages: readonly Package[]): TarEntry[] {
     content: `${JSON.stringify({ name, version, license: 'MIT', main: 'index.js' }, null, 2)}\n`,
   }));
 }
+
+/** What `pip install` leaves in a folder of Python's: each package with its metadata. */
+export function pip(folder: string, packages: readonly Package[]): TarEntry[] {
+  return packages.map(({ name, version }) => ({
+    path: `${folder}/${name}-${version}.dist-info/METADATA`,
+    content: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\nLicense: MIT\n`,
+  }));
+}

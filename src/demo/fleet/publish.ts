@@ -9,8 +9,9 @@ import {
   javaDb,
   vulnerabilityDb,
 } from '../trivy-db.js';
+import { type Blob, blobOf } from './blob.js';
 import type { FleetImage } from './fleet.js';
-import { type Blob, type BuiltFleetImage, blobOf } from './image.js';
+import type { BuiltFleetImage } from './image.js';
 
 async function publish(
   registry: Registry,

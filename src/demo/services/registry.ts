@@ -23,6 +23,14 @@ export interface RegistryOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * Lets manifests name the layers of Microsoft's Windows images; without it distribution answers 500 or
+ * `MANIFEST_BLOB_UNKNOWN` to any manifest with a foreign layer.
+ */
+export const WINDOWS_BASES_ALLOWED = {
+  validation: { manifests: { urls: { allow: ['^https://mcr\\.microsoft\\.com/'] } } },
+};
+
 export interface RegistryService extends Service {
   /** The root of its file system storage: tests damage blobs there. */
   storage: string;
