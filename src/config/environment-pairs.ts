@@ -10,9 +10,18 @@ const WITH_A_BUCKET = [
 /** Variables that are right each by itself and mean nothing as they stand together. */
 export function pairFaults(given: Given): { names: string[]; fault: string }[] {
   const faults: { names: string[]; fault: string }[] = [];
-  const login = ['REGISTRY_USER', 'REGISTRY_PASSWORD'];
-  if (login.filter((name) => given[name]).length === 1)
-    faults.push({ names: login, fault: 'REGISTRY_USER and REGISTRY_PASSWORD must be set together' });
+  const passwords = ['REGISTRY_PASSWORD', 'REGISTRY_PASSWORD_FILE'];
+  const login = ['REGISTRY_USER', ...passwords];
+  if (passwords.every((name) => given[name]))
+    faults.push({
+      names: login,
+      fault: 'of REGISTRY_PASSWORD and REGISTRY_PASSWORD_FILE only one must be set',
+    });
+  else if (passwords.some((name) => given[name]) !== Boolean(given.REGISTRY_USER))
+    faults.push({
+      names: login,
+      fault: 'REGISTRY_USER and REGISTRY_PASSWORD must be set together (or REGISTRY_PASSWORD_FILE)',
+    });
   // Without a bucket everything would go to a folder of this machine, and nobody would notice.
   const stray = WITH_A_BUCKET.filter((name) => given[name]);
   if (!given.S3_BUCKET && stray.length > 0)

@@ -62,6 +62,7 @@ export const environmentSchema = z.object({
     'from `DOCKER_CONFIG`',
   ),
   REGISTRY_PASSWORD: text('Its password or token. A secret.', 'from `DOCKER_CONFIG`'),
+  REGISTRY_PASSWORD_FILE: text('A file that holds it instead, such as a secret of Docker or Kubernetes.'),
   HARNESS_API_KEY: text('Harness API key, `pat.<account>.…`. A secret.'),
   HARNESS_ACCOUNT_ID: z
     .string()
@@ -166,7 +167,10 @@ export const environmentSchema = z.object({
   ALLOWED_SECRETS: list(
     secretPattern,
     'Secrets that a run may name: a list of `env:NAME` and `file:/path`, `*` for any part of a name.',
-    '`env:HARNESS_API_KEY`, `file:/run/secrets/*`, and the worker’s own `HARNESS_API_KEY_SECRET`',
+    '`env:HARNESS_API_KEY`, the worker’s own `HARNESS_API_KEY_SECRET`, and `file:/run/secrets/*` unless `REGISTRY_PASSWORD_FILE` is there',
+  ),
+  HEALTH_FILE: text(
+    'A file that the worker writes every 10 s as long as it polls and Temporal answers: older than a minute means unhealthy.',
   ),
   TEMPORAL_TASK_QUEUE: text('Task queue of workers and runs.', '`image-factory`'),
 });

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import { DEFAULT_TASK_QUEUE } from '../contract/names.js';
@@ -7,7 +7,7 @@ import type { S3Settings } from '../store/s3-settings.js';
 import { pairFaults } from './environment-pairs.js';
 import { environmentSchema, TRIVY_NAMES } from './environment-schema.js';
 import { INPUT_FIELDS, type InputField, inputVariable } from './input-fields.js';
-import { parseSecretReference, Secret, type SecretSource } from './secret.js';
+import { parseSecretReference, Secret, type SecretSource, secretFromFile } from './secret.js';
 
 /** The worker's own settings, read once at its start. Printing it shows no secret. */
 export interface WorkerEnvironment extends SecretSource {
@@ -35,6 +35,8 @@ export interface WorkerEnvironment extends SecretSource {
   allowedHarnessHosts: string[] | null;
   allowedRegistries: string[] | null;
   taskQueue: string;
+  /** Written while the worker is healthy; null: nowhere. */
+  healthFile: string | null;
   /** What the environment says where the run's input is silent, by input field, still as text. */
   inputDefaults: Partial<Record<InputField, string>>;
 }
@@ -64,7 +66,10 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
   const value = read.data;
 
   const secret = (text: string | undefined): Secret | null => (text === undefined ? null : new Secret(text));
-  const password = secret(value.REGISTRY_PASSWORD);
+  const passwordFile = value.REGISTRY_PASSWORD_FILE && resolve(value.REGISTRY_PASSWORD_FILE);
+  const password = passwordFile
+    ? secretFromFile(passwordFile, 'REGISTRY_PASSWORD_FILE')
+    : secret(value.REGISTRY_PASSWORD);
   const inputDefaults: WorkerEnvironment['inputDefaults'] = {};
   for (const field of INPUT_FIELDS) {
     const text = env[inputVariable(field)]?.trim();
@@ -100,7 +105,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     // The password of the registry is no default: it must not go to Harness as if it were a key.
     allowedSecrets: value.ALLOWED_SECRETS ?? [
       'env:HARNESS_API_KEY',
-      'file:/run/secrets/*',
+      ...(passwordFile && dirname(passwordFile) === '/run/secrets' ? [] : ['file:/run/secrets/*']),
       ...(ownSecret === undefined || parseSecretReference(ownSecret) === undefined ? [] : [ownSecret]),
     ],
     variable: (name) => {
@@ -108,6 +113,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
       return text === undefined ? undefined : new Secret(text);
     },
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
+    healthFile: value.HEALTH_FILE === undefined ? null : resolve(value.HEALTH_FILE),
     inputDefaults,
   };
 }

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
 import { inspect } from 'node:util';
 import { FactoryError } from '../common/errors.js';
@@ -80,36 +79,48 @@ export async function resolveSecret(reference: string, source: SecretSource): Pr
       'NotAllowed',
       `this worker does not allow the secret ${reference}: use one that ALLOWED_SECRETS has, or add it there`,
     );
-  const value =
+  const text =
     parsed.from === 'env'
-      ? source.variable(parsed.name)?.reveal()
-      : await readSecretFile(parsed.path, reference);
-  const trimmed = value?.replace(/\r?\n$/, '') ?? '';
+      ? (source.variable(parsed.name)?.reveal() ?? '')
+      : readSecretFile(parsed.path, reference);
+  return secretOf(text, reference);
+}
+
+/**
+ * The secret that is all of a file but its last line break. @param name what its errors call it.
+ *
+ * @throws FactoryError `InvalidInput`, as {@link resolveSecret}
+ */
+export const secretFromFile = (path: string, name: string): Secret =>
+  secretOf(readSecretFile(path, name), name);
+
+function secretOf(text: string, name: string): Secret {
+  const trimmed = text.replace(/\r?\n$/, '');
   if (trimmed === '')
-    throw new FactoryError('InvalidInput', `there is nothing at ${reference} on this worker: set it there`);
+    throw new FactoryError('InvalidInput', `there is nothing at ${name} on this worker: set it there`);
   // A line break inside would end up in a header, which undici refuses with a message that may show it.
   if (/[\0\r\n]/.test(trimmed))
-    throw new FactoryError('InvalidInput', `${reference} has more than one line: it must hold the key alone`);
+    throw new FactoryError('InvalidInput', `${name} has more than one line: it must hold the key alone`);
   return new Secret(trimmed);
 }
 
-async function readSecretFile(path: string, reference: string): Promise<string> {
+function readSecretFile(path: string, name: string): string {
   try {
     // O_NONBLOCK: opening a FIFO without a writer would wait for ever.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if (!(await file.stat()).isFile()) throw new Error('not a file');
+      if (!fstatSync(file).isFile()) throw new Error('not a file');
       const buffer = Buffer.alloc(MAX_FILE_BYTES + 1);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+      const bytesRead = readSync(file, buffer, 0, buffer.length, 0);
       if (bytesRead > MAX_FILE_BYTES) throw new Error('too large');
       return buffer.toString('utf8', 0, bytesRead);
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch {
     throw new FactoryError(
       'InvalidInput',
-      `${reference} can't be read on this worker: it must be a readable file of at most 64 KiB`,
+      `${name} can't be read on this worker: it must be a readable file of at most 64 KiB`,
     );
   }
 }

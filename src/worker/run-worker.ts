@@ -16,6 +16,7 @@ import { FactoryError, messageOf } from '../common/errors.js';
 import { loadEnvironment } from '../config/environment.js';
 import { ensureSearchAttributes } from '../temporal/search-attributes.js';
 import { createDependencies } from './create-dependencies.js';
+import { beatWhileHealthy } from './health.js';
 import { log, temporalLogger } from './log.js';
 
 /** Runs a worker until SIGINT or SIGTERM; short steps end, long ones are handed back. */
@@ -42,12 +43,13 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       shutdownGraceTime: '20s',
       shutdownForceTime: '60s',
     });
-    const { taskQueue, s3, reportDir } = environment;
+    const { taskQueue, s3, reportDir, healthFile } = environment;
     log.info(
       { taskQueue, reports: s3 === null ? reportDir : `s3://${s3.bucket}/${s3.prefix}` },
       'worker is ready',
     );
-    await worker.run();
+    const endHealth = healthFile === null ? undefined : beatWhileHealthy(healthFile, worker, client);
+    await worker.run().finally(endHealth);
   } finally {
     await close();
     await client.connection.close();

@@ -109,6 +109,19 @@ describe('the worker’s environment', () => {
     expect(load).not.toThrow(new RegExp(CANARY));
   });
 
+  it('takes the registry’s password from a file, which no run may name as its key then', async () => {
+    const path = join(await temporaryDirectory(), 'password');
+    await writeFile(path, `${CANARY}\n`);
+    const login = { REGISTRY_USER: 'robot', REGISTRY_PASSWORD_FILE: path };
+    expect(loadEnvironment(login).registryCredentials?.password.reveal()).toBe(CANARY);
+    expect(() => loadEnvironment({ ...login, REGISTRY_PASSWORD: CANARY })).toThrow(/only one must be set/);
+    expect(() => loadEnvironment({ REGISTRY_PASSWORD_FILE: path })).toThrow(/must be set together/);
+    await writeFile(path, '\n');
+    expect(() => loadEnvironment(login)).toThrow('there is nothing at REGISTRY_PASSWORD_FILE');
+    const absent = { REGISTRY_USER: 'robot', REGISTRY_PASSWORD_FILE: '/run/secrets/absent' };
+    expect(() => loadEnvironment(absent)).toThrow(/REGISTRY_PASSWORD_FILE can't be read/);
+  });
+
   it('shows no secret however it is printed', () => {
     const environment = loadEnvironment({
       REGISTRY_USER: 'robot',
