@@ -23,7 +23,9 @@ async function publish(
 ): Promise<void> {
   for (const { descriptor, bytes } of image.blobs) {
     const mountFrom = holders.get(descriptor.digest);
-    await registry.ensureBlob(repository, descriptor, () => Readable.from(bytes), {
+    const open = ({ from, length } = { from: 0, length: bytes.length }): Readable =>
+      Readable.from(bytes.subarray(from, from + length));
+    await registry.ensureBlob(repository, descriptor, open, {
       ...(mountFrom === undefined ? {} : { mountFrom }),
       ...(signal === undefined ? {} : { signal }),
     });

@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { MirrorFigures, MirrorOptions } from '../data-path/mirror.js';
+import type { Bench } from './bench.js';
+import type { BenchWorker } from './factory.js';
+import { type Contestant, secondsOf } from './figures.js';
+import { CONCURRENCY, LABEL, overFleet, type Peer } from './peers.js';
+import { intoFreshTarget } from './registries.js';
+import { validateCopies } from './validate.js';
+
+const CHILD = fileURLToPath(new URL('../data-path/child.ts', import.meta.url));
+
+/** Work into an empty registry; afterwards every copy is validated. */
+const intoTarget = async (
+  bench: Bench,
+  images: readonly string[],
+  work: (target: string) => Promise<number>,
+): Promise<number> =>
+  intoFreshTarget(bench.programs.tools.registry.path, bench.directory, async (target) => {
+    const seconds = await work(target);
+    await validateCopies(bench, target, images);
+    return seconds;
+  });
+
+/** A peer that mirrors into an empty registry. */
+export const peerMirrors = (bench: Bench, peer: Peer): Contestant => ({
+  name: peer.name,
+  once: async (images) => {
+    const seconds = await intoTarget(bench, images, (target) =>
+      secondsOf(() =>
+        overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${target}/${image}`)),
+      ),
+    );
+    await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
+    return seconds;
+  },
+});
+
+/** The functions that the activities call, in one process without Temporal; the process's start is not counted. */
+export async function dataPath(
+  options: Omit<MirrorOptions, 'concurrency' | 'labels'>,
+): Promise<MirrorFigures> {
+  const whole: MirrorOptions = {
+    ...options,
+    concurrency: CONCURRENCY,
+    labels: { [LABEL.key]: LABEL.value },
+  };
+  const args = ['--import', 'tsx', CHILD, JSON.stringify(whole)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return JSON.parse(stdout); // the child's MirrorFigures
+}
+
+export const dataPathMirrors = (bench: Bench): Contestant => ({
+  name: 'ours, data path',
+  once: async (images) => {
+    const own = join(bench.directory, 'data-path');
+    const seconds = await intoTarget(bench, images, async (target) => {
+      const { ms } = await dataPath({
+        source: bench.source,
+        target,
+        images,
+        contentDir: join(own, 'content'),
+      });
+      return ms / 1000;
+    });
+    await rm(own, { recursive: true, force: true });
+    return seconds;
+  },
+});
+
+/** A whole run of the product, whose worker has nothing of the images before. */
+export const runMirrors = (bench: Bench, worker: BenchWorker): Contestant => ({
+  name: 'ours, whole run',
+  once: async (images) => {
+    await worker.forget();
+    return intoTarget(bench, images, async (target) => {
+      const { seconds, result } = await worker.run({ registry: target, include: repositories(images) });
+      if (result.counts.mirrored !== images.length) throw new Error(JSON.stringify(result.counts));
+      return seconds;
+    });
+  },
+});
+
+/** `bench/app-00:1` → `bench/app-00`, as a run's `include` wants it. */
+export const repositories = (images: readonly string[]): string[] =>
+  images.map((image) => image.split(':', 1)[0] ?? image);

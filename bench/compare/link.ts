@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+export interface LinkOptions {
+  /** Of each direction, shared by all connections. */
+  bytesPerSecond: number;
+  /** Each way. */
+  delayMs: number;
+}
+
+export interface Link {
+  /** An address that reaches `host:port` over this link. */
+  to(host: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** What one connection may have on its way, as a TCP window: more than bandwidth × round trip, so it is no limit. */
+const WINDOW_BYTES = 4 * 2 ** 20;
+
+/** One direction: bytes leave one after the other, whatever connection they belong to, and arrive later. */
+class Lane {
+  #freeAt = 0;
+
+  constructor(private readonly options: LinkOptions) {}
+
+  /** Carries all that comes from one socket into the other. */
+  carry(from: Socket, to: Socket): void {
+    let onItsWay = 0;
+    let arrival = Promise.resolve();
+    const carry = (bytes: number, deliver: () => void): void => {
+      const now = performance.now();
+      this.#freeAt = Math.max(now, this.#freeAt) + (bytes / this.options.bytesPerSecond) * 1000;
+      const dueIn = this.#freeAt + this.options.delayMs - now;
+      const due = new Promise<void>((resolve) => setTimeout(resolve, dueIn));
+      arrival = arrival.then(() => due).then(deliver); // in order, however timers fire
+    };
+    from.on('data', (chunk: Buffer) => {
+      onItsWay += chunk.length;
+      if (onItsWay > WINDOW_BYTES) from.pause();
+      carry(chunk.length, () => {
+        const next = (): void => {
+          onItsWay -= chunk.length;
+          if (onItsWay <= WINDOW_BYTES) from.resume();
+        };
+        if (to.destroyed || to.write(chunk)) next();
+        else to.once('drain', next);
+      });
+    });
+    from.on('end', () => carry(0, () => to.end()));
+  }
+}
+
+/** A slow, long link that all connections share, on loopback ports. */
+export function startLink(options: LinkOptions): Link {
+  const [up, down] = [new Lane(options), new Lane(options)];
+  const servers: Server[] = [];
+  const open = new Set<Socket>();
+  return {
+    to: async (host) => {
+      const [name = '', port = ''] = host.split(':');
+      const server = createServer({ allowHalfOpen: true }, (client) => {
+        const far = connect({ port: Number(port), host: name, allowHalfOpen: true });
+        for (const [socket, other] of [
+          [client, far],
+          [far, client],
+        ] as const) {
+          open.add(socket.setNoDelay());
+          socket.on('error', () => other.destroy());
+          socket.on('close', () => open.delete(socket));
+        }
+        up.carry(client, far);
+        down.carry(far, client);
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      servers.push(server);
+      const address = server.address() as AddressInfo; // a TCP server that listens has one
+      return `127.0.0.1:${address.port}`;
+    },
+    stop: async () => {
+      const closed = servers.map((server) => once(server, 'close'));
+      for (const server of servers) server.close();
+      for (const socket of open) socket.destroy();
+      await Promise.all(closed);
+    },
+  };
+}

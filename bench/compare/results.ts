@@ -1,0 +1,29 @@
+import { type Line, tableOf } from './line.js';
+import { machineOf } from './machine.js';
+import type { Programs } from './programs.js';
+
+export interface Results {
+  lines: readonly Line[];
+  runs: number;
+  minutes: number;
+  versions: Programs['versions'];
+  absent: Programs['absent'];
+  date: Date;
+}
+
+/** bench/RESULTS.md */
+export function resultsOf({ lines, runs, minutes, versions, absent, date }: Results): string {
+  const measured = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    '# What `npm run bench` measured',
+    '',
+    `${date.toISOString().slice(0, 10)}, in ${minutes.toFixed(0)} minutes; times are the median of ${runs} runs with the range of all.`,
+    '',
+    ...machineOf().map((line) => `- ${line}`),
+    `- ${measured.join(', ')}`,
+    ...absent.map((line) => `- ${line}`),
+    '',
+    tableOf(lines),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,28 @@
+import type { Row } from '../bench.js';
+import { dataPathMirrors, peerMirrors, runMirrors } from '../contestants.js';
+import { alternate, median, spread } from '../figures.js';
+
+/** First mirror of the fleet with labels on all platforms, no scan. */
+export const firstMirror: Row = async (bench) => {
+  const worker = await bench.factory.worker(bench.source);
+  const ours = [dataPathMirrors(bench), runMirrors(bench, worker)];
+  const contestants = [...ours, ...bench.peers.map((peer) => peerMirrors(bench, peer))];
+  const times = await alternate(contestants, bench.images, bench.runs, bench.log);
+  await worker.stop();
+  const { regctl = [], 'ours, data path': alone = [], 'ours, whole run': whole = [] } = times;
+  const peers = bench.peers.map(({ name }) => `${name} ${spread(times[name] ?? [])}`).join('; ');
+  const line = (work: string, seconds: number[], factor: number) => {
+    const ratio = median(seconds) / median(regctl);
+    return {
+      work,
+      peers,
+      reach: `at most ${factor.toFixed(1)} × regctl's`,
+      measured: `${spread(seconds)} = ${ratio.toFixed(2)} × regctl's`,
+      met: ratio <= factor,
+    };
+  };
+  return [
+    line('first mirror with labels on all platforms, no scan: the data path alone', alone, 0.9),
+    line('the same, whole run, Temporal server and worker on the same cores', whole, 1),
+  ];
+};

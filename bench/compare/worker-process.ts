@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { serviceEnvironment } from '../../src/demo/services/environment.js';
+
+const ENTRY = fileURLToPath(new URL('../../src/worker.ts', import.meta.url));
+/** USER_HZ, which Linux fixes at 100 for /proc. */
+const TICKS_PER_SECOND = 100;
+
+export interface WorkerProcess {
+  /** User and system time so far, in seconds. */
+  cpu(): number;
+  /** Resident memory now, in MB. */
+  memory(): number;
+  /** Empties content and evidence, as on another worker that has never seen anything. */
+  forget(): Promise<void>;
+  /** Empties the content store alone. */
+  forgetContent(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The product's worker as a process of its own, with a directory of its own. */
+export async function startWorkerProcess(
+  directory: string,
+  env: Record<string, string>,
+): Promise<WorkerProcess> {
+  const [content, reports] = [join(directory, 'content'), join(directory, 'reports')];
+  const child = spawn(process.execPath, ['--import', 'tsx', ENTRY], {
+    env: serviceEnvironment({
+      HOME: directory,
+      CONTENT_DIR: content,
+      REPORT_DIR: reports,
+      TRIVY_CACHE_DIR: join(directory, 'trivy'),
+      ...env,
+    }),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const printed: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      printed.push(line);
+      if (line.includes('worker is ready')) resolve();
+    });
+    child.once('exit', () => reject(new Error(`the worker ended: ${printed.slice(-5).join('\n')}`)));
+  });
+  const proc = (file: string): string => readFileSync(`/proc/${child.pid}/${file}`, 'utf8');
+  const empty = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+  const forgetContent = async (): Promise<void> => {
+    // Its own folders stay: the worker made them when it started.
+    await Promise.all(['blobs/sha256', 'ingest'].map((folder) => emptyFolder(join(content, folder))));
+  };
+  return {
+    cpu: () => {
+      // Fields 14 and 15 (proc(5)); the name before them may hold spaces.
+      const fields = proc('stat').split(') ')[1]?.split(' ') ?? [];
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    },
+    memory: () => (Number(/^VmRSS:\s+(\d+) kB/m.exec(proc('status'))?.[1]) * 1024) / 1e6,
+    forget: async () => {
+      await Promise.all([forgetContent(), empty(reports)]);
+    },
+    forgetContent,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+      await empty(directory);
+    },
+  };
+}
+
+async function emptyFolder(folder: string): Promise<void> {
+  const { readdir } = await import('node:fs/promises');
+  await Promise.all(
+    (await readdir(folder)).map((name) => rm(join(folder, name), { recursive: true, force: true })),
+  );
+}
