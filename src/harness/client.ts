@@ -1,7 +1,10 @@
 import type { z } from 'zod';
+import { Connections } from '../common/network.js';
 import type { Infra } from '../contract/run.js';
 import { accountConnectorId } from './connector-id.js';
+import { badAnswer } from './errors.js';
 import { askGraphql } from './graphql.js';
+import { callHarness } from './rest.js';
 import {
   acceptedSchema,
   type Connector,
@@ -13,7 +16,7 @@ import {
   overridesSchema,
 } from './schemas.js';
 import { plain } from './text.js';
-import { badAnswer, callHarness, type HarnessCall } from './transport.js';
+import type { Endpoint, HarnessCall } from './transport.js';
 
 /** Under the 30 s that an activity of one question has. */
 const DEFAULT_TIMEOUT_MS = 20_000;
@@ -28,6 +31,8 @@ export interface HarnessClientOptions {
   graphql?: boolean | undefined;
   /** Asked at every call, so that a rotated secret is picked up. */
   apiKey: () => Promise<string>;
+  /** Shared by the clients of a worker; one set for the whole process when absent. */
+  connections?: Connections | undefined;
   /** For one call as a whole, but a connector's test; 20 s. */
   timeoutMs?: number;
   /** For a connector's test; 60 s. */
@@ -48,6 +53,7 @@ export class HarnessClient {
   readonly #gateway: string;
   readonly #graphql: boolean;
   readonly #apiKey: () => Promise<string>;
+  readonly #connections: Connections;
   readonly #timeoutMs: number;
   readonly #connectorTestMs: number;
 
@@ -56,6 +62,7 @@ export class HarnessClient {
     this.#gateway = options.gateway;
     this.#graphql = options.graphql ?? false;
     this.#apiKey = options.apiKey;
+    this.#connections = options.connections ?? ownConnections();
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#connectorTestMs = options.connectorTestMs ?? CONNECTOR_TEST_MS;
   }
@@ -76,10 +83,9 @@ export class HarnessClient {
     signal?: AbortSignal,
   ): Promise<{ infra: Infra; defaults: FieldMap; overrides: FieldMap }[] | undefined> {
     if (!this.#graphql) return undefined;
-    const endpoint = { gateway: this.#gateway, apiKey: await this.#apiKey(), timeoutMs: this.#timeoutMs };
-    const given = graphqlImagesSchema.safeParse(
-      await askGraphql(endpoint, { account: this.account, infra }, signal),
-    ).data;
+    const question = { account: this.account, infra };
+    const answer = await askGraphql(await this.#endpoint(), question, signal);
+    const given = graphqlImagesSchema.safeParse(answer).data;
     const found = infra.flatMap((one) => {
       const images = given?.find((entry) => entry.infra === one);
       return images === undefined ? [] : [{ ...images, infra: one }];
@@ -175,14 +181,25 @@ export class HarnessClient {
     return { ok: false, reason: plain(said, '') || `its status is ${plain(test.status, '', 40)}` };
   }
 
-  async #ask<T>(schema: z.ZodType<T>, call: HarnessCall, timeoutMs = this.#timeoutMs): Promise<T> {
+  async #endpoint(timeoutMs = this.#timeoutMs): Promise<Endpoint> {
     const apiKey = await this.#apiKey();
+    return { gateway: this.#gateway, apiKey, timeoutMs, connections: this.#connections };
+  }
+
+  async #ask<T>(schema: z.ZodType<T>, call: HarnessCall, timeoutMs?: number): Promise<T> {
+    const endpoint = await this.#endpoint(timeoutMs);
     const query = { accountIdentifier: this.account, ...call.query };
-    const endpoint = { gateway: this.#gateway, apiKey, timeoutMs };
     const parsed = schema.safeParse(await callHarness(endpoint, { ...call, query }));
     if (parsed.success) return parsed.data;
     const where = parsed.error.issues[0]?.path.map(String).join('.') ?? '';
-    const named = where === '' ? '' : ` (at ${plain(where, apiKey, 80)})`;
+    const named = where === '' ? '' : ` (at ${plain(where, endpoint.apiKey, 80)})`;
     throw badAnswer({ host: this.host, what: call.what }, `its data has not the documented shape${named}`);
   }
+}
+
+let own: Connections | undefined;
+
+function ownConnections(): Connections {
+  own ??= new Connections();
+  return own;
 }

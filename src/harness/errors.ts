@@ -92,6 +92,11 @@ export function failureOf(answer: HarnessAnswer, context: CallContext): FactoryE
     : new HarnessFieldRejected(field, message);
 }
 
+/** An answer that can't be used as it is. */
+export function badAnswer({ host, what }: Pick<CallContext, 'host' | 'what'>, why: string): FactoryError {
+  return new FactoryError('HarnessBadAnswer', `${host} answered ${what}, but ${why}.`);
+}
+
 /** An HTML page where JSON should be: something between us and Harness answered, or the URL is not Harness's. */
 export function pageInstead(status: number, title: string, { host, what }: CallContext): FactoryError {
   const named = title === '' ? '' : ` titled "${title}"`;

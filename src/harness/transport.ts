@@ -1,9 +1,9 @@
 import { type Dispatcher, request } from 'undici';
+import { certificateFault } from '../common/certificates.js';
 import { FactoryError, messageOf } from '../common/errors.js';
-import { isLoopback, proxyDispatcher } from '../common/network.js';
-import { type CallContext, failureOf, type HarnessAnswer, pageInstead, parseJson } from './errors.js';
-import { envelopeSchema } from './schemas.js';
-import { htmlTitle, plain } from './text.js';
+import { type Connections, codeOf } from '../common/network.js';
+import { badAnswer, type CallContext, type HarnessAnswer } from './errors.js';
+import { plain } from './text.js';
 
 /** All of an account's fields are about 3 KB; a connector is 1 KB. */
 const MAX_ANSWER_BYTES = 1 << 20;
@@ -23,47 +23,15 @@ export interface Endpoint {
   gateway: string;
   apiKey: string;
   timeoutMs: number;
+  connections: Connections;
 }
 
-/**
- * One call, no second try: retries in time are the caller's.
- *
- * @returns `data` of the answer's envelope, still to be checked.
- * @throws FactoryError of a `Harness…` type; the signal's reason when it is aborted.
- */
-export async function callHarness(endpoint: Endpoint, call: HarnessCall): Promise<unknown> {
-  const context = contextOf(endpoint, call);
-  const answer = await exchange(endpoint, call);
-  if (answer.status < 200 || answer.status > 299) throw failureOf(answer, context);
-  const title = htmlTitle(answer.text, context.secret);
-  if (title !== undefined) throw pageInstead(answer.status, title, context);
-  const envelope = envelopeSchema.safeParse(parseJson(answer.text));
-  if (!envelope.success) throw badAnswer(context, 'what came is not whole JSON of the documented shape');
-  const { status, data } = envelope.data;
-  // A refusal in an envelope under HTTP 200 is still one.
-  if (status !== undefined && status !== 'SUCCESS') throw failureOf({ ...answer, status: 400 }, context);
-  return data;
-}
-
-const contextOf = ({ gateway, apiKey }: Endpoint, { what }: HarnessCall): CallContext => ({
+/** What messages say of a call. */
+export const contextOf = ({ gateway, apiKey }: Endpoint, { what }: HarnessCall): CallContext => ({
   host: new URL(gateway).host,
   what,
   secret: apiKey,
 });
-
-/** An answer that can't be used as it is. */
-export function badAnswer({ host, what }: Pick<CallContext, 'host' | 'what'>, why: string): FactoryError {
-  return new FactoryError('HarnessBadAnswer', `${host} answered ${what}, but ${why}.`);
-}
-
-let proxy: Dispatcher | undefined;
-
-/** Through the environment's proxy, if it has one; made once, since it keeps its connections. */
-function wayTo(gateway: string): Dispatcher | undefined {
-  if (isLoopback(new URL(gateway).hostname)) return undefined;
-  proxy ??= proxyDispatcher();
-  return proxy;
-}
 
 /**
  * Sends one request and takes the answer as it comes, bounded in time and size. Redirects are not followed, since the
@@ -74,12 +42,11 @@ function wayTo(gateway: string): Dispatcher | undefined {
  */
 export async function exchange(endpoint: Endpoint, call: HarnessCall): Promise<HarnessAnswer> {
   const context = contextOf(endpoint, call);
-  const { host, what } = context;
   // What HTTP allows in a header, and no key has: undici would fail on the rest with an error of its own.
   if (!/^[\x21-\x7e]+$/.test(endpoint.apiKey)) {
     throw new FactoryError(
       'HarnessUnauthorized',
-      `The API key for Harness at ${host} is empty or has characters that no key has; check the secret it is read from.`,
+      `The API key for Harness at ${context.host} is empty or has characters that no key has; check the secret it is read from.`,
     );
   }
   call.signal?.throwIfAborted();
@@ -88,15 +55,10 @@ export async function exchange(endpoint: Endpoint, call: HarnessCall): Promise<H
   const rethrow = (error: unknown): never => {
     if (error instanceof FactoryError) throw error;
     if (call.signal?.aborted) throw call.signal.reason;
-    const why = signal.aborted ? `no answer within ${endpoint.timeoutMs / 1000} s` : reasonOf(error, context);
-    throw new FactoryError(
-      'HarnessUnavailable',
-      `Harness at ${host} could not be asked for ${what}: ${why}; check the Harness URL and the network.`,
-    );
+    throw unreachable(signal.aborted ? `no answer within ${endpoint.timeoutMs / 1000} s` : error, context);
   };
-  const query = new URLSearchParams(call.query);
-  const dispatcher = wayTo(endpoint.gateway);
-  const response = await request(`${endpoint.gateway}${call.path}?${query}`, {
+  const url = new URL(`${endpoint.gateway}${call.path}?${new URLSearchParams(call.query)}`);
+  const response = await request(url, {
     method: call.method,
     headers: {
       accept: 'application/json',
@@ -105,7 +67,7 @@ export async function exchange(endpoint: Endpoint, call: HarnessCall): Promise<H
     },
     body: call.body === undefined ? null : JSON.stringify(call.body),
     signal,
-    ...(dispatcher === undefined ? {} : { dispatcher }),
+    dispatcher: endpoint.connections.to(url),
   }).catch(rethrow);
   const { statusCode: status } = response;
   const body = await read(response.body, context).catch((error: unknown) => {
@@ -134,9 +96,20 @@ async function read(body: Dispatcher.ResponseData['body'], context: CallContext)
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** @param why an error, or a reason in words */
+function unreachable(why: unknown, context: CallContext): FactoryError {
+  const asked = `Harness at ${context.host} could not be asked for ${context.what}`;
+  const untrusted = certificateFault(codeOf(why));
+  if (untrusted !== undefined) return new FactoryError('CertificateNotTrusted', `${asked}: ${untrusted}.`);
+  return new FactoryError(
+    'HarnessUnavailable',
+    `${asked}: ${reasonOf(why, context)}; check the Harness URL and the network.`,
+  );
+}
+
 /** A network error in a few words. Some have no message, only a code (several addresses tried). */
 function reasonOf(error: unknown, { secret }: CallContext): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (code === 'ENOTFOUND') return 'its name is not known here (spelling, DNS, proxy settings)';
   return plain(messageOf(error) || code, secret, 120) || 'the connection failed';
 }

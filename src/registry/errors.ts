@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { certificateFault } from '../common/certificates.js';
 import { FactoryError } from '../common/errors.js';
+import { codeOf } from '../common/network.js';
 import type { FailureType } from '../contract/failure.js';
 
 /** A registry's own answer, classified. */
@@ -161,14 +162,6 @@ export function classify(answer: AnswerText, asked: Asked): RegistryError {
     retryAfterMs: parseRetryAfter(answer.retryAfter),
   });
 }
-
-const codeOf = (error: unknown): string => {
-  for (let depth = 0, inner = error; depth < 4 && inner instanceof Error; depth++, inner = inner.cause) {
-    if ('code' in inner && typeof inner.code === 'string') return inner.code;
-    if (inner.name === 'TimeoutError') return inner.name;
-  }
-  return '';
-};
 
 const NETWORK: ReadonlyMap<string, string> = new Map([
   ['ENOTFOUND', 'its name is not known here: check the spelling, DNS and proxy settings'],

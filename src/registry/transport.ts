@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher, request } from 'undici';
+import { request } from 'undici';
 import { FactoryError } from '../common/errors.js';
-import { isLoopback, proxyDispatcher } from '../common/network.js';
+import { Connections, isLoopback } from '../common/network.js';
 import { type AnswerText, networkError, parseRetryAfter } from './errors.js';
 import { Manners } from './manners.js';
 import { bareType } from './media-types.js';
@@ -76,8 +76,7 @@ export function discard(answer: Answer): void {
  * except for loopback.
  */
 export class Transport {
-  readonly #direct: Agent;
-  readonly #outside: Dispatcher;
+  readonly #connections: Connections;
   readonly #insecure: ReadonlySet<string>;
   readonly #userAgent: string;
   readonly timeouts: Timeouts;
@@ -95,15 +94,11 @@ export class Transport {
     this.manners = options.manners ?? new Manners();
     this.#insecure = new Set(options.insecureHosts.map((host) => host.toLowerCase()));
     this.#userAgent = options.userAgent;
-    const trust = options.ca === undefined ? {} : { ca: [...options.ca] };
-    const agent = {
-      connections: CONNECTIONS,
-      connect: { timeout: options.timeouts.connect, ...trust },
-      requestTls: trust, // to the registry, through a proxy
-      proxyTls: trust,
-    };
-    this.#direct = new Agent(agent);
-    this.#outside = proxyDispatcher(agent) ?? this.#direct;
+    this.#connections = new Connections({
+      ca: options.ca,
+      connectMs: options.timeouts.connect,
+      perHost: CONNECTIONS,
+    });
   }
 
   /** Where a host's API starts: `https://host/v2/`. */
@@ -173,7 +168,7 @@ export class Transport {
         headers: { 'user-agent': this.#userAgent, 'accept-encoding': 'identity', ...asked.headers },
         body: asked.body,
         signal,
-        dispatcher: isLoopback(url.hostname) ? this.#direct : this.#outside,
+        dispatcher: this.#connections.to(url),
         headersTimeout: upload ? this.timeouts.commit : this.timeouts.headers,
         bodyTimeout: this.timeouts.idle,
       });
@@ -192,7 +187,7 @@ export class Transport {
 
   /** Ends all connections, also those with a transfer under way. */
   async close(): Promise<void> {
-    await Promise.all([this.#direct.destroy(), this.#outside.destroy()]);
+    await this.#connections.close();
   }
 }
 
