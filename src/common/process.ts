@@ -5,6 +5,8 @@ export interface RunOptions {
   /** The child's whole environment; nothing is inherited unless named here. */
   env: Record<string, string>;
   cwd?: string;
+  /** Its whole standard input; empty when absent. */
+  input?: string;
   signal?: AbortSignal;
   timeoutMs: number;
   /** Standard output beyond this is an error; standard error is cut to its last 8 KiB. */
@@ -47,8 +49,10 @@ export async function runProgram(
     env: options.env,
     cwd: options.cwd,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.on('error', () => {}); // a program need not read it
+  child.stdin.end(options.input ?? '');
   let failure: unknown;
   const stop = (why: unknown): void => {
     failure ??= why;

@@ -37,6 +37,8 @@ export interface WorkerEnvironment extends SecretSource {
   taskQueue: string;
   /** Written while the worker is healthy; null: nowhere. */
   healthFile: string | null;
+  /** What a credential helper of docker's may see: all of it, but our own secrets. Made when asked for: never printed. */
+  helperEnvironment(): Record<string, string>;
   /** What the environment says where the run's input is silent, by input field, still as text. */
   inputDefaults: Partial<Record<InputField, string>>;
 }
@@ -112,10 +114,29 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
       const text = env[name];
       return text === undefined ? undefined : new Secret(text);
     },
+    helperEnvironment: () => withoutOwnSecrets(env, value.ALLOWED_SECRETS ?? []),
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
     healthFile: value.HEALTH_FILE === undefined ? null : resolve(value.HEALTH_FILE),
     inputDefaults,
   };
+}
+
+const OWN_SECRETS = ['HARNESS_API_KEY', 'REGISTRY_PASSWORD', 'TEMPORAL_API_KEY'];
+
+/** The clouds' own variables stay, secret or not: they are why helpers work. */
+function withoutOwnSecrets(
+  env: NodeJS.ProcessEnv,
+  allowedSecrets: readonly string[],
+): Record<string, string> {
+  const ours = new Set([
+    ...OWN_SECRETS,
+    ...allowedSecrets.map((reference) => reference.replace(/^env:/, '')),
+  ]);
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      value === undefined || ours.has(name) ? [] : [[name, value]],
+    ),
+  );
 }
 
 function s3Of(value: z.output<typeof environmentSchema>): S3Settings | null {

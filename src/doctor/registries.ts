@@ -1,35 +1,28 @@
 import type { DiscoveredImage } from '../contract/run.js';
 import { locate } from '../harness/image-location.js';
-import { RegistryClient } from '../registry/client.js';
-import {
-  type CredentialProvider,
-  dockerConfigCredentials,
-  dockerConfigPath,
-  targetCredentials,
-} from '../registry/credentials.js';
+import type { RegistryClient } from '../registry/client.js';
 import { parseReference, splitReference } from '../registry/reference.js';
+import { registryAccess } from '../worker/registries.js';
 import { type Finding, fail, failure, notChecked, ok, warn } from './finding.js';
 import type { Situation } from './situation.js';
 
 /** What every CI build pulls: stands in where the account's images are not known. */
 const USUAL = 'harness/ci-addon';
 
-export const dockerLogins = ({ environment }: Situation): CredentialProvider =>
-  dockerConfigCredentials(dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }));
-
-/** Runs with a client that has the worker's settings, and closes it. */
-export async function withRegistry<T>(
-  { environment }: Situation,
-  credentials: CredentialProvider,
+/** Runs with a client, and closes it. */
+export async function withClient<T>(
+  client: RegistryClient,
   use: (client: RegistryClient) => Promise<T>,
 ): Promise<T> {
-  const client = new RegistryClient({ credentials, insecureHosts: environment.insecureRegistries });
   try {
     return await use(client);
   } finally {
     await client.close();
   }
 }
+
+/** How a login is called in a finding. */
+const HOW = { none: 'anonymous', docker: 'login from the Docker configuration' };
 
 /** Whether one source registry shows us an image that a run would copy. */
 export async function checkSource(
@@ -43,11 +36,10 @@ export async function checkSource(
   const [source] = locate(image.name, [prefix], registry ?? 'none.invalid').candidates;
   if (source === undefined) return notChecked(`${image.name} has no place there`);
   const { host } = splitReference(source);
-  const logins = dockerLogins(situation);
   try {
-    const how =
-      (await logins.forHost(host)) === undefined ? 'anonymous' : 'login from the Docker configuration';
-    const found = await withRegistry(situation, logins, (client) => client.head(source, signal));
+    const access = await registryAccess(environment);
+    const how = (await access.logins.forHost(host)) === undefined ? HOW.none : HOW.docker;
+    const found = await withClient(access.source(), (client) => client.head(source, signal));
     if (found !== undefined) return ok(`${host} shows ${source} (${how})`);
     const absent = `${host} answers, but has no ${source} (${how})`;
     const mend = 'check SOURCE_REGISTRY: host and prefix of where Harness’s images are';
@@ -70,18 +62,14 @@ export async function checkPush(
     const target = image?.target ?? `${registry}/${USUAL}`;
     allowLists.assertTarget(target);
     const { host, path } = parseReference(target);
-    const login = environment.registryCredentials;
-    const docker = dockerLogins(situation);
+    const access = await registryAccess(environment);
     const how =
-      login !== null
+      environment.registryCredentials !== null
         ? 'REGISTRY_USER'
-        : (await docker.forHost(host)) === undefined
-          ? 'anonymous'
-          : 'login from the Docker configuration';
-    const plain = login === null ? undefined : { user: login.user, password: login.password.reveal() };
-    await withRegistry(situation, targetCredentials(host, plain, docker), (client) =>
-      client.probePush({ host, path }, signal),
-    );
+        : (await access.logins.forHost(host)) === undefined
+          ? HOW.none
+          : HOW.docker;
+    await withClient(access.target(host), (client) => client.probePush({ host, path }, signal));
     return ok(`${host} lets us push to ${path} (${how}; the upload was abandoned)`);
   } catch (error) {
     return failure(error, 'check REGISTRY and the network from here to it');

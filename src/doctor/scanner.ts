@@ -5,9 +5,10 @@ import { messageOf } from '../common/errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { formatReference, parseReference } from '../registry/reference.js';
 import { TrivyProcess } from '../scanners/trivy-process.js';
+import { registryAccess } from '../worker/registries.js';
 import { trivySettings } from '../worker/scanner.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
-import { dockerLogins, withRegistry } from './registries.js';
+import { withClient } from './registries.js';
 import type { Situation } from './situation.js';
 
 const HOUR_MS = 3_600_000;
@@ -35,7 +36,8 @@ export async function checkDatabase(situation: Situation, signal: AbortSignal): 
       : [{ list: settings.javaDbRepository, tag: '1', variable: 'TRIVY_JAVA_DB_REPOSITORY' }]),
   ];
   try {
-    const answers = await withRegistry(situation, dockerLogins(situation), (client) =>
+    const access = await registryAccess(situation.environment);
+    const answers = await withClient(access.source(), (client) =>
       Promise.all(asked.map(async (one) => ({ ...one, answer: await firstThatHas(one, client, signal) }))),
     );
     for (const { answer, variable } of answers) {

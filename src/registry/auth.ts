@@ -1,7 +1,7 @@
 import { FactoryError } from '../common/errors.js';
 import { type Challenge, parseChallenges } from './challenge.js';
-import type { Credential, CredentialProvider } from './credentials.js';
-import { basic, fetchToken } from './token.js';
+import { type Credential, type CredentialProvider, isSameCredential } from './credentials.js';
+import { basic, fetchToken, type TokenQuery } from './token.js';
 import type { Transport } from './transport.js';
 
 /** How a host wants to be convinced; kept so that only the first request is refused. */
@@ -95,9 +95,31 @@ export class Authorizer {
     const wanted = [...new Set([...scopes, ...named.filter((scope) => !covered(scope, scopes))])];
     if (scheme.kind === 'bearer') await this.#forget(host, scheme, wanted, used);
     const header = await this.header(host, wanted, signal);
-    if (header === undefined || (scheme.kind === 'basic' && header === used))
-      throw unauthorized(host, 'did not accept our user and password');
-    return header;
+    const better = header === used && used !== undefined ? await this.again(host, used) : header;
+    if (better === undefined) throw unauthorized(host, 'did not accept our user and password');
+    return better;
+  }
+
+  /**
+   * The header after the one that was refused, where a login may have run out: a credential helper's and a cloud's do.
+   * Bearer tokens are renewed by {@link challenged}.
+   *
+   * @returns undefined when there is no other
+   */
+  async again(host: string, used: string): Promise<string | undefined> {
+    if (this.#schemes.get(host)?.kind !== 'basic') return undefined;
+    const old = await this.#credentials.forHost(host);
+    if (old?.kind !== 'password') return undefined;
+    // Another request may have been faster.
+    if (basic(old.user, old.password) !== used) return basic(old.user, old.password);
+    const fresh = await this.#renewed(host, old);
+    return fresh?.kind === 'password' ? basic(fresh.user, fresh.password) : undefined;
+  }
+
+  async #renewed(host: string, refused: Credential): Promise<Credential | undefined> {
+    await this.#credentials.refused?.(host, refused);
+    const fresh = await this.#credentials.forHost(host);
+    return fresh === undefined || isSameCredential(fresh, refused) ? undefined : fresh;
   }
 
   #bearer(host: string, challenge: Challenge): Scheme {
@@ -138,7 +160,7 @@ export class Authorizer {
     if (cached !== undefined && cached.renewAt > Date.now()) return unlessAborted(cached.token, signal);
     // One fetch for all who wait. It has its own time limit and no caller's signal: the next caller wants it too.
     const entry: CachedToken = { token: Promise.resolve(''), renewAt: Number.POSITIVE_INFINITY };
-    entry.token = fetchToken(this.#transport, { ...scheme, host, scopes, credential }).then(
+    entry.token = this.#fetch({ ...scheme, host, scopes, credential }).then(
       ({ token, lifeS }) => {
         entry.renewAt = Date.now() + lifeS * 1000 * RENEW_AFTER;
         return token;
@@ -150,6 +172,19 @@ export class Authorizer {
     );
     this.#tokens.set(key, entry);
     return unlessAborted(entry.token, signal);
+  }
+
+  /** A token, with a fresh credential where the one at hand is refused. */
+  async #fetch(query: TokenQuery): Promise<{ token: string; lifeS: number }> {
+    try {
+      return await fetchToken(this.#transport, query);
+    } catch (error) {
+      const refused = error instanceof FactoryError && error.type === 'RegistryUnauthorized';
+      const credential =
+        refused && query.credential ? await this.#renewed(query.host, query.credential) : undefined;
+      if (credential === undefined) throw error;
+      return fetchToken(this.#transport, { ...query, credential });
+    }
   }
 }
 

@@ -35,8 +35,9 @@ export class Exchange {
   }
 
   /**
-   * Sends, and once more with a fresh login after a 401. Any other status is the caller's to judge.
-   * @throws FactoryError as {@link Transport.send} and {@link Authorizer.challenged} do; a second 401 is classified
+   * Sends, once more with a fresh login after a 401, and once more where that login has a successor. Any other status is
+   * the caller's to judge.
+   * @throws FactoryError as {@link Transport.send} and {@link Authorizer.challenged} do; the last 401 is classified
    */
   async send(call: Call): Promise<Answer> {
     const { host } = call.repository;
@@ -59,7 +60,12 @@ export class Exchange {
     }
     if (call.once) return answer;
     discard(answer);
-    return this.#transport.send(authorized(call, url, renewed));
+    const second = await this.#transport.send(authorized(call, url, renewed));
+    if (second.status !== 401 || second.elsewhere) return second;
+    const next = await this.#authorizer.again(host, renewed);
+    if (next === undefined) return second;
+    discard(second);
+    return this.#transport.send(authorized(call, url, next));
   }
 
   /** Counts bytes of a streamed body that have gone to a host, for the work that asks for the counter. */

@@ -7,14 +7,15 @@ import { RegistryEngine } from '../engines/registry.js';
 import { HarnessClient } from '../harness/client.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
-import { RegistryClient } from '../registry/client.js';
-import { dockerConfigCredentials, dockerConfigPath, targetCredentials } from '../registry/credentials.js';
+import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
+import { RunTraffic } from '../report/traffic.js';
 import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
 import { FileUploadSessions } from '../store/upload-sessions.js';
 import { awaitHolder } from './holder.js';
+import { registryAccess } from './registries.js';
 import { trivySettings } from './scanner.js';
 
 /** Puts a worker together: the one place where domains meet their settings. */
@@ -23,7 +24,6 @@ export async function createDependencies(
   temporal: Client,
   stopping: AbortSignal = new AbortController().signal,
 ): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
-  const { insecureRegistries: insecureHosts, registryCredentials } = environment;
   const allowLists = createAllowLists(environment);
   // AWS's SDK costs 120 ms and 26 MB (measured), which those with a folder need not pay.
   const bucket =
@@ -32,24 +32,14 @@ export async function createDependencies(
   const content = await DirectoryContentStore.open(environment.contentDir, {
     maxBytes: environment.contentMaxBytes,
   });
-  const docker = dockerConfigCredentials(dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }));
-  const login = registryCredentials && {
-    user: registryCredentials.user,
-    password: registryCredentials.password.reveal(),
-  };
+  const registries = await registryAccess(environment);
   // One for all clients: a host that limits us limits the worker, not one run or image.
   const manners = new Manners();
   const sessions = await FileUploadSessions.open(environment.contentDir);
-  const source = new RegistryClient({ credentials: docker, insecureHosts, manners });
+  const source = registries.source({ manners });
   const fetcher = new SourceFetcher(source, content);
   const targets = new Map<string, RegistryClient>();
-  const freshTarget = (host: string): RegistryClient =>
-    new RegistryClient({
-      credentials: targetCredentials(host, login ?? undefined, docker),
-      insecureHosts,
-      manners,
-      sessions,
-    });
+  const freshTarget = (host: string): RegistryClient => registries.target(host, { manners, sessions });
   const target = (host: string): RegistryClient => {
     const client = targets.get(host) ?? freshTarget(host);
     targets.set(host, client);
@@ -59,6 +49,7 @@ export async function createDependencies(
     environment,
     allowLists,
     evidence,
+    traffic: new RunTraffic(evidence),
     content,
     source,
     target,
@@ -67,8 +58,8 @@ export async function createDependencies(
     engine: new RegistryEngine(fetcher, content),
     scanner: new TrivyScanner({
       ...trivySettings(environment.trivy),
-      credentials: docker,
-      insecureHosts,
+      credentials: registries.logins,
+      insecureHosts: environment.insecureRegistries,
       evidence,
       content,
       fetcher,

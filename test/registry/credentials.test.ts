@@ -2,12 +2,8 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import {
-  anonymous,
-  dockerConfigCredentials,
-  dockerConfigPath,
-  targetCredentials,
-} from '../../src/registry/credentials.js';
+import { anonymous, targetCredentials } from '../../src/registry/credentials.js';
+import { dockerConfigCredentials, dockerConfigPath } from '../../src/registry/docker-config.js';
 
 async function configFile(contents: unknown): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'image-factory-docker-'));
@@ -24,12 +20,10 @@ it('plain entries of a Docker configuration are found under every spelling of th
       'https://index.docker.io/v1/': { auth: encoded('hub:p:with:colons') },
       'https://REG.example.com/v2/': { username: 'u', password: 'p' },
       'azure.example.com:8443': { auth: encoded('00000000:'), identitytoken: 'refresh-me' },
-      'helper.example.com': {},
     },
-    credsStore: 'desktop',
     psFormat: 7,
   });
-  const credentials = dockerConfigCredentials(path);
+  const credentials = dockerConfigCredentials(path, {});
   expect(await credentials.forHost('docker.io')).toEqual({
     kind: 'password',
     user: 'hub',
@@ -45,17 +39,16 @@ it('plain entries of a Docker configuration are found under every spelling of th
     token: 'refresh-me',
   });
   expect(await credentials.forHost('azure.example.com')).toBeUndefined();
-  expect(await credentials.forHost('helper.example.com')).toBeUndefined();
 });
 
 it('a configuration that is not there means anonymous', async () => {
-  const credentials = dockerConfigCredentials(join(await configFile({}), '..', 'none.json'));
+  const credentials = dockerConfigCredentials(join(await configFile({}), '..', 'none.json'), {});
   expect(await credentials.forHost('docker.io')).toBeUndefined();
 });
 
 it('a changed configuration is read again', async () => {
   const path = await configFile({ auths: { 'a.io': { auth: encoded('u:old') } } });
-  const credentials = dockerConfigCredentials(path);
+  const credentials = dockerConfigCredentials(path, {});
   expect(await credentials.forHost('a.io')).toMatchObject({ password: 'old' });
   await writeFile(path, JSON.stringify({ auths: { 'a.io': { auth: encoded('u:new') } } }));
   await utimes(path, new Date(), new Date(Date.now() + 5000));
@@ -69,7 +62,7 @@ it.each([
   ['an auth without a colon', { auths: { 'a.io': { auth: encoded('canary') } } }],
 ])('%s is one clear error without contents', async (_, contents) => {
   const path = await configFile(contents);
-  const error: unknown = await dockerConfigCredentials(path)
+  const error: unknown = await dockerConfigCredentials(path, {})
     .forHost('a.io')
     .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ type: 'InvalidInput', message: expect.stringContaining(path) });
@@ -80,7 +73,7 @@ it.each([
 
 it('an odd entry of another host hurts nobody', async () => {
   const path = await configFile({ auths: { 'a.io': 7, 'b.io': { auth: encoded('u:p') } } });
-  expect(await dockerConfigCredentials(path).forHost('b.io')).toMatchObject({ user: 'u' });
+  expect(await dockerConfigCredentials(path, {}).forHost('b.io')).toMatchObject({ user: 'u' });
 });
 
 it('the target’s login is for the target alone', async () => {
