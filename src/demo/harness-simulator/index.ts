@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Infra } from '../../contract/run.js';
 import { type Answer, unauthorized, undocumented } from './answers.js';
 import { type Fault, sendFault } from './faults.js';
@@ -18,6 +19,8 @@ export interface SimulatorOptions {
   expiredKey?: string;
   /** Any free port when absent. */
   port?: number;
+  /** Certificate and private key, PEM: the simulator then speaks HTTPS. */
+  tls?: { certificate: string; key: string };
   defaults: Partial<Record<Infra, Record<string, string>>>;
   overrides?: Partial<Record<Infra, Record<string, string>>>;
   connectors: readonly SimulatedConnector[];
@@ -34,7 +37,7 @@ export interface RecordedRequest {
 }
 
 export interface HarnessSimulator {
-  /** The gateway, `http://127.0.0.1:<port>/gateway`. */
+  /** The gateway, `http://127.0.0.1:<port>/gateway`; `https:` with a certificate. */
   url: string;
   state: SimulatorState;
   requests: RecordedRequest[];
@@ -91,15 +94,20 @@ export async function startHarnessSimulator(options: SimulatorOptions): Promise<
     response.writeHead(good.status, { 'content-type': 'application/json;charset=UTF-8' }).end(text);
   };
 
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     handle(request, response).catch(() => response.destroy());
-  });
+  };
+  const { tls } = options;
+  const server =
+    tls === undefined
+      ? createServer(listener)
+      : createTlsServer({ cert: tls.certificate, key: tls.key }, listener);
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the simulator has no port');
   return {
-    url: `http://127.0.0.1:${address.port}${GATEWAY}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}${GATEWAY}`,
     state,
     requests,
     fail: (...more) => {
