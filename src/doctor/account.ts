@@ -1,10 +1,10 @@
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
 import { resolveHarnessTarget } from '../config/resolve.js';
-import { resolveSecret } from '../config/secret.js';
 import type { DiscoveredImage, DiscoverySummary } from '../contract/run.js';
-import { HarnessClient } from '../harness/client.js';
+import type { HarnessClient } from '../harness/client.js';
 import { discover, type InfraConfig } from '../harness/discovery.js';
 import { readImages } from '../harness/images.js';
+import { harnessAccess } from '../worker/harness.js';
 import type { Situation } from './situation.js';
 
 /** With GraphQL's 5 s before it below a check's limit, so that the message names the host. */
@@ -24,12 +24,8 @@ export async function readAccount(situation: Situation, signal: AbortSignal): Pr
   if (sources.length === 0) return { client: null, answeredBy: 'none', configs: [] };
   const { harnessUrl, harnessApiKeySecret } = input;
   const harness = await resolveHarnessTarget({ harnessUrl, harnessApiKeySecret }, environment);
-  allowLists.assertHarness(harness);
-  const client = new HarnessClient({
-    ...harness,
-    timeoutMs: ANSWER_MS,
-    apiKey: async () => (await resolveSecret(harness.apiKeySecret, environment)).reveal(),
-  });
+  const access = await harnessAccess(environment, allowLists, { timeoutMs: ANSWER_MS });
+  const client = access.client(harness);
   const infra = [...new Set(input.infra ?? INPUT_DEFAULTS.infra)];
   // Defaults are asked for in any case: their number is what shows that this is the account.
   const read = await readImages(client, { infra, sources: ['default', ...sources] }, signal);

@@ -24,7 +24,8 @@ export async function checkHarness(reading: Promise<AccountReading>): Promise<Fi
     if (none === undefined) return ok(found);
     return fail(found, `set INFRA to what the account builds on: it has no images for ${none.infra}`);
   } catch (error) {
-    if (isOfInput(error)) return notChecked('the environment does not say whom to ask, or with which key');
+    if (isOfInput(error))
+      return notChecked('the environment does not say whom to ask, with which key, or whom to trust');
     return failure(error, 'check HARNESS_URL and the network from here to it');
   }
 }

@@ -31,7 +31,7 @@ export interface HarnessClientOptions {
   graphql?: boolean | undefined;
   /** Asked at every call, so that a rotated secret is picked up. */
   apiKey: () => Promise<string>;
-  /** Shared by the clients of a worker; one set for the whole process when absent. */
+  /** Shared by the clients of a worker; its own when absent. */
   connections?: Connections | undefined;
   /** For one call as a whole, but a connector's test; 20 s. */
   timeoutMs?: number;
@@ -62,7 +62,7 @@ export class HarnessClient {
     this.#gateway = options.gateway;
     this.#graphql = options.graphql ?? false;
     this.#apiKey = options.apiKey;
-    this.#connections = options.connections ?? ownConnections();
+    this.#connections = options.connections ?? new Connections();
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#connectorTestMs = options.connectorTestMs ?? CONNECTOR_TEST_MS;
   }
@@ -195,11 +195,4 @@ export class HarnessClient {
     const named = where === '' ? '' : ` (at ${plain(where, endpoint.apiKey, 80)})`;
     throw badAnswer({ host: this.host, what: call.what }, `its data has not the documented shape${named}`);
   }
-}
-
-let own: Connections | undefined;
-
-function ownConnections(): Connections {
-  own ??= new Connections();
-  return own;
 }

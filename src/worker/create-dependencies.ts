@@ -2,9 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.js';
 import { createAllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
-import { resolveSecret } from '../config/secret.js';
 import { RegistryEngine } from '../engines/registry.js';
-import { HarnessClient } from '../harness/client.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
 import type { RegistryClient } from '../registry/client.js';
@@ -14,6 +12,7 @@ import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
 import { FileUploadSessions } from '../store/upload-sessions.js';
+import { harnessAccess } from './harness.js';
 import { awaitHolder } from './holder.js';
 import { registryAccess } from './registries.js';
 import { trivySettings } from './scanner.js';
@@ -33,6 +32,7 @@ export async function createDependencies(
     maxBytes: environment.contentMaxBytes,
   });
   const registries = await registryAccess(environment);
+  const harness = await harnessAccess(environment, allowLists);
   // One for all clients: a host that limits us limits the worker, not one run or image.
   const manners = new Manners();
   const sessions = await FileUploadSessions.open(environment.contentDir);
@@ -66,18 +66,12 @@ export async function createDependencies(
       registry: source,
     }),
     locations: new BlobLocations(),
-    harness: (account) => {
-      allowLists.assertHarness(account);
-      return new HarnessClient({
-        ...account,
-        apiKey: async () => (await resolveSecret(account.apiKeySecret, environment)).reveal(),
-      });
-    },
+    harness: (account) => harness.client(account),
     stopping,
     awaitHolder: (workflowId, signal) => awaitHolder(temporal, workflowId, signal),
   };
   const close = async (): Promise<void> => {
-    await Promise.all([source, ...targets.values()].map((client) => client.close()));
+    await Promise.all([source, harness, ...targets.values()].map((client) => client.close()));
     bucket?.close();
   };
   return { dependencies, close };

@@ -1,11 +1,17 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { trusting } from '../../src/common/certificates.js';
 import { Connections } from '../../src/common/network.js';
+import { createAllowLists } from '../../src/config/allow-lists.js';
+import { loadEnvironment } from '../../src/config/environment.js';
 import { HarnessClient } from '../../src/harness/client.js';
 import { readImages } from '../../src/harness/images.js';
+import { harnessAccess } from '../../src/worker/harness.js';
+import { temporaryDirectory } from '../support/directory.js';
 import { ACCOUNT, failure, KEY, simulate } from '../support/harness.js';
 import { type Authority, createAuthority, type IssueOptions } from '../support/tls.js';
 
@@ -19,6 +25,20 @@ beforeAll(async () => {
 /** A Harness of one's own, with a certificate of {@link authority}. */
 const selfManaged = async ({ names = ['127.0.0.1'], ...more }: IssueOptions = {}) =>
   simulate({ tls: await authority.issue({ names, ...more }) });
+
+/** As a worker and `doctor` have it, by their environment. */
+async function clientOfEnvironment(gateway: string, authorities: string): Promise<HarnessClient> {
+  const path = join(await temporaryDirectory(), 'authorities.pem');
+  await writeFile(path, authorities);
+  const environment = loadEnvironment({
+    HARNESS_API_KEY: KEY,
+    HARNESS_URL: gateway,
+    EXTRA_CA_FILE: path,
+  });
+  const access = await harnessAccess(environment, createAllowLists(environment));
+  onTestFinished(() => access.close());
+  return access.client({ gateway, apiKeySecret: 'env:HARNESS_API_KEY', account: ACCOUNT });
+}
 
 async function clientThatTrusts(gateway: string, authorities: readonly Authority[]): Promise<HarnessClient> {
   const connections = new Connections(await trusting(authorities.map(({ certificate }) => certificate)));
@@ -39,6 +59,16 @@ describe('a self-managed Harness with a certificate of a private authority', () 
     simulator.state.graphqlHasImages = true;
     expect(await read()).toMatchObject({ answeredBy: 'GraphQL' });
     expect(await client.testConnector('account.private_registry')).toEqual({ ok: true });
+  });
+
+  it('is trusted by a worker and by doctor alike, by their environment', async () => {
+    const { url } = await selfManaged();
+    const client = await clientOfEnvironment(url, authority.certificate);
+    expect(Object.keys(await client.defaultConfig('VM'))).toHaveLength(13);
+    expect(await failure(clientOfEnvironment(url, 'no certificate'))).toMatchObject({
+      type: 'InvalidInput',
+      message: expect.stringMatching(/EXTRA_CA_FILE .*authorities\.pem holds no certificate/),
+    });
   });
 
   it('is trusted through a proxy too', async () => {
