@@ -69,22 +69,25 @@ export const catalogWith = (changes: Partial<Record<ToolName, Partial<ToolSpec>>
   ) as Record<ToolName, ToolSpec>;
 
 /** Serves a release of crane (a script) with a checksum file, which is right unless told otherwise. */
-export async function serveRelease(options: { damaged?: boolean; script?: string; folder?: string } = {}) {
+export async function serveRelease(
+  options: { damaged?: boolean; script?: string; folder?: string; bare?: boolean } = {},
+) {
   const directory = await temporaryDirectory();
   const { folder = '.' } = options; // in the archive
+  const name = options.bare ? 'crane' : 'crane.tar.gz';
   await mkdir(join(directory, folder), { recursive: true });
   await program(join(directory, folder), 'crane', options.script ?? 'echo v0.20.6');
   execFileSync('tar', ['-czf', join(directory, 'crane.tar.gz'), '-C', directory, `${folder}/crane`]);
-  const archive = await readFile(join(directory, 'crane.tar.gz'));
+  const archive = await readFile(join(directory, name));
   const sha256 = createHash('sha256').update(archive).digest('hex');
   const body = options.damaged ? Buffer.from(archive).fill(0, 20, 24) : archive;
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(request.url ?? '');
     if (request.url === '/checksums.txt')
-      return response.end(`${'0'.repeat(64)}  other\n${sha256}  crane.tar.gz\n`);
+      return response.end(`${'0'.repeat(64)}  other\n${sha256}  ${name}\n`);
     // As GitHub does it: the archive is elsewhere.
-    if (request.url === '/crane.tar.gz') return response.writeHead(302, { location: '/cdn' }).end();
+    if (request.url === `/${name}`) return response.writeHead(302, { location: '/cdn' }).end();
     return response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -92,7 +95,7 @@ export async function serveRelease(options: { damaged?: boolean; script?: string
   // An address with a port, as it listens on TCP.
   const { port } = server.address() as AddressInfo;
   const base = `http://127.0.0.1:${port}`;
-  const release = { archive: `${base}/crane.tar.gz`, checksums: `${base}/checksums.txt`, folder };
+  const release = { archive: `${base}/${name}`, checksums: `${base}/checksums.txt`, folder };
   return { release, requests };
 }
 

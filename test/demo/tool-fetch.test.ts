@@ -45,6 +45,16 @@ describe('ensureTools', () => {
     expect(crane.path).toBe(join(machine.cache, 'crane-0.20.6', 'crane'));
   });
 
+  it('takes a release that is the program itself', async () => {
+    const machine = await bareMachine();
+    const { release } = await serveRelease({ bare: true });
+    const { crane } = await ensureTools(['crane'], {
+      ...machine,
+      catalog: catalogWith({ crane: { release: () => release } }),
+    });
+    expect(crane).toMatchObject({ path: join(machine.cache, 'crane-0.20.6', 'crane'), origin: 'fetched' });
+  });
+
   it('refuses a download whose checksum is wrong, tries nothing else and leaves nothing', async () => {
     const machine = await bareMachine(['tar', 'gzip', 'mkdir']);
     await fakeGo(machine.bin);

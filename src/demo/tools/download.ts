@@ -65,7 +65,8 @@ export async function releaseChecksum(
 }
 
 /**
- * Downloads a release's archive into `scratch`, proves it by its checksum, and only then unpacks it.
+ * Downloads a release's archive into `scratch`, proves it by its checksum, and only then unpacks it (what
+ * is no archive is the program).
  *
  * @returns the program's path
  * @throws FactoryError `TransferCorrupt` when the bytes are not those that the release names
@@ -75,7 +76,7 @@ export async function downloadProgram(
   release: Release,
   options: { sha256: string; program: string; scratch: string; env: Environment; signal?: AbortSignal },
 ): Promise<string> {
-  const archive = join(options.scratch, 'archive.tar.gz');
+  const archive = join(options.scratch, 'archive');
   const hash = createHash('sha256');
   let size = 0;
   const check = new Transform({
@@ -94,6 +95,7 @@ export async function downloadProgram(
         'stands between you and the release.',
     );
   }
+  if (!release.archive.endsWith('.tar.gz')) return archive;
   const unpacked = join(options.scratch, 'unpacked');
   await mkdir(unpacked);
   await supervisedRun('tar', ['-xzf', archive, '-C', unpacked], {

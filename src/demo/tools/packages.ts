@@ -53,7 +53,7 @@ async function fromGo(
     timeoutMs: BUILD_WITHIN_MS,
     signal: options.signal,
   });
-  return join(bin, options.program);
+  return join(bin, source.program ?? options.program);
 }
 
 async function fromWheel(
