@@ -5,7 +5,7 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 
 /**
  * The gateway of a Harness URL in any of the forms people have: a bare host, with `/gateway`, with
- * `/gateway/api/graphql`, with slashes behind, self-managed with a port or below a path.
+ * `/gateway/api/graphql`, a page of the UI, with slashes behind, self-managed with a port or below a path.
  *
  * @param options.allowPlain take `http://` for hosts other than this machine; the key then crosses the network in clear.
  * @returns `https://host[:port][/path]/gateway`
@@ -30,15 +30,23 @@ export function normaliseGateway(text: string, options: { allowPlain?: boolean }
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && options.allowPlain !== true) {
     refuse(`is plain HTTP (${url.host}), which would send the API key in clear`);
   }
-  const parts = url.pathname.split('/').filter(Boolean);
-  const gateway = parts.indexOf('gateway');
-  if (gateway >= 0) parts.splice(gateway);
-  else if (parts.slice(-2).join('/') === 'api/graphql') parts.splice(-2);
-  return [`${url.protocol}//${url.host}`, ...parts, 'gateway'].join('/');
+  return [`${url.protocol}//${url.host}`, ...prefixOf(url.pathname), 'gateway'].join('/');
+}
+
+/** The path below which a self-managed installation lives, without what people copy along with it. */
+function prefixOf(pathname: string): string[] {
+  const parts = pathname.split('/').filter(Boolean);
+  const gateway = parts.lastIndexOf('gateway');
+  if (gateway >= 0) return parts.slice(0, gateway);
+  // A page of the UI, out of the browser's address bar.
+  const page = parts.findIndex((part, index) => part === 'ng' && parts[index + 1] === 'account');
+  if (page >= 0) return parts.slice(0, page);
+  if (parts.at(-1) !== 'graphql') return parts;
+  return parts.slice(0, parts.at(-2) === 'api' ? -2 : -1);
 }
 
 /** Whether a Harness URL names the GraphQL endpoint, which is then asked first. */
-export const namesGraphql = (text: string): boolean => /\/graphql\/*$/i.test(text.trim());
+export const namesGraphql = (text: string): boolean => /\/graphql\/*$/.test(text.trim());
 
 /** The account that a personal or a service account's key belongs to; undefined when the text is no such key. */
 export const accountOf = (apiKey: string): string | undefined =>
