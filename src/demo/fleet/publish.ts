@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import pLimit from 'p-limit';
 import type { Digest } from '../../contract/brand.js';
 import { formatReference, type Repository } from '../../registry/reference.js';
 import type { Registry } from '../../registry/types.js';
@@ -12,6 +13,9 @@ import {
 import { type Blob, blobOf } from './blob.js';
 import type { FleetImage } from './fleet.js';
 import type { BuiltFleetImage } from './image.js';
+
+/** Small requests wait for the server more than for us. */
+const IMAGES_AT_ONCE = 4;
 
 async function publish(
   registry: Registry,
@@ -46,9 +50,12 @@ export async function publishFleet(
   signal?: AbortSignal,
 ): Promise<void> {
   const holders = new Map<Digest, Repository>();
-  for (const image of images) {
-    await publish(registry, { host, path: image.repository }, image.tag, image, holders, signal);
-  }
+  const limit = pLimit(IMAGES_AT_ONCE);
+  await Promise.all(
+    images.map((image) =>
+      limit(() => publish(registry, { host, path: image.repository }, image.tag, image, holders, signal)),
+    ),
+  );
 }
 
 /** A database as Trivy's publishers put it into a registry: an OCI artifact of one layer. */

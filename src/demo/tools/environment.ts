@@ -25,9 +25,12 @@ export function packageEnvironment(env: Environment): Record<string, string> {
   return passed;
 }
 
-/** Where fetched tools are kept: `IMAGE_FACTORY_TOOLS_DIR`, else below `XDG_CACHE_HOME`, else below `~/.cache`. */
+/** What this program keeps for the user between two calls: below `XDG_CACHE_HOME`, else below `~/.cache`. */
+export const cacheDirectory = (env: Environment): string =>
+  join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'harness-ci-image-factory');
+
+/** Where fetched tools are kept: `IMAGE_FACTORY_TOOLS_DIR`, else below {@link cacheDirectory}. */
 export function toolsDirectory(env: Environment): string {
   if (env.IMAGE_FACTORY_TOOLS_DIR) return resolve(env.IMAGE_FACTORY_TOOLS_DIR); // GOBIN must be absolute
-  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
-  return join(cache, 'harness-ci-image-factory', 'tools');
+  return join(cacheDirectory(env), 'tools');
 }
