@@ -79,6 +79,16 @@ export const environmentSchema = z.object({
     'File of PEM certificates of your own authorities, trusted besides the usual ones by connections to registries and to Harness.',
   ),
   DOCKER_CONFIG: text('Folder of the `config.json` with the credentials of registries.', '`~/.docker`'),
+  AWS_ENDPOINT_URL_ECR: z
+    .string()
+    .max(300, 'is longer than 300 characters')
+    .refine(isOrigin, 'must be http:// or https:// with a host, and no user, path or query')
+    .optional()
+    .meta({
+      description:
+        'Where the API of Amazon’s private registries (ECR) is, such as a VPC endpoint. With AWS credentials, repositories are made there and logins come from there.',
+      fallback: 'AWS’s',
+    }),
   REPORT_DIR: text(
     'Folder for reports and evidence, without `S3_BUCKET`; all workers share it.',
     '`./reports`',

@@ -21,6 +21,8 @@ export interface WorkerEnvironment extends SecretSource {
   insecureRegistries: string[];
   /** PEM certificates to trust besides the usual ones. */
   extraCaFile: string | null;
+  /** Null: AWS's own. */
+  ecrEndpoint: string | null;
   /** Folder of docker's `config.json`. */
   dockerConfigDir: string;
   reportDir: string;
@@ -87,6 +89,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     sourceRegistries: value.SOURCE_REGISTRY ?? ['docker.io'],
     insecureRegistries: value.INSECURE_REGISTRIES ?? [],
     extraCaFile: value.EXTRA_CA_FILE === undefined ? null : resolve(value.EXTRA_CA_FILE),
+    ecrEndpoint: value.AWS_ENDPOINT_URL_ECR ?? null,
     dockerConfigDir: resolve(value.DOCKER_CONFIG ?? join(home, '.docker')),
     reportDir: resolve(value.REPORT_DIR ?? 'reports'),
     s3: s3Of(value),

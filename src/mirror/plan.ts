@@ -84,6 +84,10 @@ async function planImage(
   const meant = { sourceDigest: found.descriptor.digest, templateDigest: config.buildPush.templateDigest };
   const mark = held && (await readMark(held, image.target, target, ledger, signal));
   const lastVerdict = verdict ? summaryOf(verdict) : null;
+  const scan = scanReason(config, lastVerdict);
+  const compared = compare(meant, held?.descriptor.digest, mark, ledger, scan);
+  if (compared.state === 'update' && (await target.keepsTag(image.target, signal)))
+    compared.reason += '; the tag is immutable there, so that nothing else can be pushed to it';
   return {
     image: image.name,
     fields: image.fields,
@@ -92,7 +96,7 @@ async function planImage(
     target: image.target,
     targetDigest: held?.descriptor.digest ?? null,
     lastVerdict,
-    ...compare(meant, held?.descriptor.digest, mark, ledger, scanReason(config, lastVerdict)),
+    ...compared,
   };
 }
 

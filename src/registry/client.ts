@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { Digest, Reference } from '../contract/brand.js';
 import { Authorizer, unlessAborted } from './auth.js';
-import { findBlob, headBlob, openBlob } from './blobs.js';
+import { headBlob, openBlob } from './blobs.js';
 import type { CredentialProvider } from './credentials.js';
+import { RegistryError } from './errors.js';
 import { Exchange } from './exchange.js';
+import type { HostApi } from './host-api.js';
 import { Manifests } from './manifests.js';
 import type { Manners } from './manners.js';
+import { Placing } from './placing.js';
 import type { Repository } from './reference.js';
-import { abandonSession, mount, openSession } from './session.js';
+import { abandonSession, openSession } from './session.js';
 import type { HostStats } from './traffic.js';
 import { DEFAULT_TIMEOUTS, type Timeouts, Transport } from './transport.js';
 import type { BlobPart, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
@@ -24,6 +27,8 @@ export interface RegistryClientOptions {
   timeouts?: Partial<Timeouts>;
   /** Where uploads that break off are kept to be gone on with; in memory when absent. */
   sessions?: UploadSessions;
+  /** What hosts manage beside the protocol; nothing when absent. */
+  hostApi?: HostApi | undefined;
   /** What hosts ask of us, shared with other clients; this client's own when absent. */
   manners?: Manners;
 }
@@ -43,7 +48,8 @@ export class RegistryClient implements Registry {
   readonly #transport: Transport;
   readonly #exchange: Exchange;
   readonly #manifests: Manifests;
-  readonly #uploader: Uploader;
+  readonly #placing: Placing;
+  readonly #hostApi: HostApi | undefined;
   readonly #ensuring = new Map<string, Ensuring>();
   /** By repository: the blobs that are there. */
   readonly #present = new Map<string, Set<Digest>>();
@@ -59,8 +65,10 @@ export class RegistryClient implements Registry {
       ...(options.manners && { manners: options.manners }),
     });
     this.#exchange = new Exchange(this.#transport, new Authorizer(this.#transport, options.credentials));
+    this.#hostApi = options.hostApi;
     this.#manifests = new Manifests(this.#exchange);
-    this.#uploader = new Uploader(this.#exchange, options.sessions ?? new MemoryUploadSessions());
+    const sessions = options.sessions ?? new MemoryUploadSessions();
+    this.#placing = new Placing(this.#exchange, new Uploader(this.#exchange, sessions));
   }
 
   head(reference: Reference, signal?: AbortSignal): Promise<Descriptor | undefined> {
@@ -108,7 +116,7 @@ export class RegistryClient implements Registry {
         if (signal?.aborted || !other.signal?.aborted) throw error;
       }
     }
-    const result = this.#ensure(repository, descriptor, open, options);
+    const result = this.#ensureInPlace(repository, descriptor, open, options);
     this.#ensuring.set(key, { result, signal });
     try {
       const done = await result;
@@ -126,6 +134,10 @@ export class RegistryClient implements Registry {
     this.#doubted.add(nameOf(repository));
   }
 
+  async keepsTag(reference: Reference, signal?: AbortSignal): Promise<boolean> {
+    return (await this.#hostApi?.keepsTag(reference, signal)) ?? false;
+  }
+
   async probePush(repository: Repository, signal?: AbortSignal): Promise<void> {
     const session = await openSession(this.#exchange, repository, nameOf(repository), signal);
     await abandonSession(this.#exchange, repository, session.url, signal);
@@ -140,33 +152,23 @@ export class RegistryClient implements Registry {
     return this.#transport.close();
   }
 
-  async #ensure(
-    repository: Repository,
-    descriptor: Descriptor,
-    open: (part?: BlobPart) => Readable,
-    options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
-  ): Promise<UploadResult> {
-    const { mountFrom, signal, onBytes } = options;
-    const exchange = this.#exchange;
-    const isThere = async (): Promise<boolean> => {
-      const found = await findBlob(exchange, repository, descriptor.digest, 'push', signal);
-      return found !== undefined && (found.size ?? descriptor.size) === descriptor.size;
-    };
-    const mountable =
-      mountFrom !== undefined && mountFrom.host === repository.host && mountFrom.path !== repository.path;
-    const doubted = this.#doubted.has(nameOf(repository));
-    if ((!mountable || doubted) && (await isThere())) return { how: 'present' };
-    const mounted = mountable
-      ? await mount(exchange, repository, descriptor.digest, mountFrom, signal)
-      : undefined;
-    if (mounted === 'mounted') return { how: 'mounted' };
-    // A registry without mounts answers 202 to each: without this look every push would send everything again.
-    if (mountable && !doubted && (await isThere())) {
-      if (mounted !== undefined) await abandonSession(exchange, repository, mounted.url, signal);
-      return { how: 'present' };
+  /** Where the repository itself is missing and has to be made by other means than a push, it is. */
+  async #ensureInPlace(...task: Parameters<Registry['ensureBlob']>): Promise<UploadResult> {
+    const [repository, , , { signal }] = task;
+    try {
+      return await this.#ensure(...task);
+    } catch (error) {
+      const missing = error instanceof RegistryError && error.code === 'NAME_UNKNOWN';
+      if (!missing || !(await this.#hostApi?.createRepository(repository, signal))) throw error;
+      return this.#ensure(...task);
     }
-    const idleMs = this.#transport.timeouts.idle;
-    await this.#uploader.send({ repository, descriptor, open, signal, onBytes, idleMs }, mounted);
-    return { how: 'uploaded' };
+  }
+
+  #ensure(
+    ...[repository, descriptor, open, options]: Parameters<Registry['ensureBlob']>
+  ): Promise<UploadResult> {
+    const doubted = this.#doubted.has(nameOf(repository));
+    const { idle: idleMs } = this.#transport.timeouts;
+    return this.#placing.place(repository, descriptor, open, { ...options, doubted, idleMs });
   }
 }

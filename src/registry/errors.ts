@@ -72,6 +72,13 @@ const BY_CODE: ReadonlyMap<string, FailureType> = new Map<string, FailureType>([
 /** Distribution's words for descriptors with `urls`; it has no code for them and answers 500 or MANIFEST_INVALID. */
 const FOREIGN = /(?:missing|invalid|unexpected) URLs? on layer/i;
 
+/**
+ * A tag that can't be put again has no code of its own: ECR says TAG_INVALID, Harbor PRECONDITION, Artifact Registry and
+ * Docker Hub DENIED, Azure "disallowed" of an image that is locked, Nexus "does not allow updating assets".
+ */
+const IMMUTABLE =
+  /\b(?:is|are|as) immutable\b|\btag immutability\b|\bimmutable tags?\b|does not allow updating assets|disallowed on this registry, repository or image/i;
+
 const errorsSchema = z.object({
   errors: z.array(z.object({ code: z.string(), message: z.string().optional().catch(undefined) })).min(1),
 });
@@ -118,6 +125,13 @@ export function parseRetryAfter(value: string | undefined, now: number = Date.no
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
+const keptTag = (host: string, what: string): string =>
+  `${host} does not let ${what} be put again, because the tag is immutable or locked there: let the repository replace tags, or remove the tag`;
+
+/** For a tag that holds something else and can't be put again, known before it was tried. */
+export const tagImmutable = (host: string, reference: string): FactoryError =>
+  new FactoryError('TagImmutable', keptTag(host, reference));
+
 function sentence(type: FailureType, status: number, { host, what, action }: Asked): string {
   switch (type) {
     case 'RegistryUnauthorized':
@@ -136,11 +150,20 @@ function sentence(type: FailureType, status: number, { host, what, action }: Ask
       return `${host} answered the ${action} of ${what} with HTTP ${status} and something that is no registry's answer: look for a proxy or firewall in between`;
     case 'ForeignLayersRefused':
       return `${host} refuses ${what} because it has foreign (Windows) layers: allow their URLs in the registry (distribution: validation.manifests.urls.allow), or leave Windows out with the platforms setting`;
+    case 'TagImmutable':
+      return keptTag(host, what);
     case 'TransferCorrupt':
       return `${host} received other bytes for ${what} than were meant: the ${action} is tried again`;
     default:
       return `${host} refused to ${action} ${what} (HTTP ${status})`;
   }
+}
+
+/** What registries refuse without a code that says so. */
+function refusalType({ status, body }: AnswerText, { action }: Asked): FailureType | undefined {
+  if (action !== 'push') return undefined;
+  if (FOREIGN.test(body)) return 'ForeignLayersRefused';
+  return status >= 400 && status < 500 && IMMUTABLE.test(body) ? 'TagImmutable' : undefined;
 }
 
 /**
@@ -151,10 +174,10 @@ export function classify(answer: AnswerText, asked: Asked): RegistryError {
   const { status, body, contentType } = answer;
   const errors = parseErrors(body);
   const known = errors.find((error) => BY_CODE.has(error.code)) ?? errors[0];
-  const foreign = asked.action === 'push' && FOREIGN.test(body);
-  const type = foreign
-    ? 'ForeignLayersRefused'
-    : ((known && BY_CODE.get(known.code)) ?? typeOfStatus(status, isWebPage(body, contentType)));
+  const type =
+    refusalType(answer, asked) ??
+    (known && BY_CODE.get(known.code)) ??
+    typeOfStatus(status, isWebPage(body, contentType));
   const said = known === undefined ? '' : ` (${scrub(`${known.code}: ${known.message ?? ''}`)})`;
   return new RegistryError(type, sentence(type, status, asked) + said, {
     code: known?.code,

@@ -99,7 +99,13 @@ export class Manifests {
       headers: { 'content-type': mediaType },
       body: manifest.bytes,
     });
-    if (answer.status < 200 || answer.status >= 300) throw await this.#exchange.failure(answer, call);
+    if (answer.status < 200 || answer.status >= 300) {
+      const failure = await this.#exchange.failure(answer, call);
+      // ECR refuses a tag also with what it already holds (aws/containers-roadmap#2380).
+      const held = failure.type === 'TagImmutable' ? await this.head(reference, signal) : undefined;
+      if (held?.digest === digest) return;
+      throw failure;
+    }
     discard(answer);
     const said = answer.header('docker-content-digest');
     if (said !== undefined && isDigest(said) && said !== digest) throw wrongDigest(reference, said);

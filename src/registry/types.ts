@@ -38,7 +38,8 @@ export interface Registry {
   manifest(reference: Reference, signal?: AbortSignal): Promise<RawManifest | undefined>;
   /**
    * Puts bytes under a tag or digest, and checks the digest that the registry answers with. A refusal because of a
-   * missing blob (`isBlobUnknown`): call {@link forget}, ensure the blobs again, put again.
+   * missing blob (`isBlobUnknown`): call {@link forget}, ensure the blobs again, put again. `TagImmutable` when the tag
+   * holds something else and may not be put again.
    */
   putManifest(reference: Reference, manifest: RawManifest, signal?: AbortSignal): Promise<void>;
   /** The size of a blob there, undefined on 404. */
@@ -70,6 +71,11 @@ export interface Registry {
   ): Promise<UploadResult>;
   /** Forgets which blobs were seen in a repository, so that {@link ensureBlob} asks the registry again. */
   forget(repository: Repository): void;
+  /**
+   * Whether the host says beforehand that this tag, once there, can't be put again. Most hosts only say so when it is
+   * tried, by a `TagImmutable` of {@link putManifest}.
+   */
+  keepsTag(reference: Reference, signal?: AbortSignal): Promise<boolean>;
   /** Opens a real upload session and abandons it: proves push permission without a trace. */
   probePush(repository: Repository, signal?: AbortSignal): Promise<void>;
   /** Closes the connections. */

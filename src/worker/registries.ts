@@ -3,12 +3,13 @@ import type { WorkerEnvironment } from '../config/environment.js';
 import { RegistryClient, type RegistryClientOptions } from '../registry/client.js';
 import { type CredentialProvider, targetCredentials } from '../registry/credentials.js';
 import { dockerConfigCredentials, dockerConfigPath } from '../registry/docker-config.js';
+import { Ecr } from '../registry/ecr.js';
 
-type Options = Omit<RegistryClientOptions, 'credentials' | 'insecureHosts' | 'ca'>;
+type Options = Omit<RegistryClientOptions, 'credentials' | 'insecureHosts' | 'ca' | 'hostApi'>;
 
 /** How this worker speaks to registries. */
 export interface RegistryAccess {
-  /** Every login but the target's own: Docker's configuration with its helpers. */
+  /** Every login but the target's own: Docker's configuration with its helpers, and ECR's tokens. */
   logins: CredentialProvider;
   /** A client for sources. */
   source(options?: Options): RegistryClient;
@@ -20,16 +21,19 @@ export interface RegistryAccess {
 export async function registryAccess(environment: WorkerEnvironment): Promise<RegistryAccess> {
   const { registryCredentials, insecureRegistries: insecureHosts } = environment;
   const { ca } = await trusting(await readAuthorities(environment.extraCaFile));
-  const logins = dockerConfigCredentials(
-    dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }),
-    environment.helperEnvironment(),
+  const hostApi = new Ecr(environment.ecrEndpoint);
+  const logins = hostApi.logins(
+    dockerConfigCredentials(
+      dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }),
+      environment.helperEnvironment(),
+    ),
   );
   const own = registryCredentials && {
     user: registryCredentials.user,
     password: registryCredentials.password.reveal(),
   };
   const open = (credentials: CredentialProvider, options: Options = {}): RegistryClient =>
-    new RegistryClient({ ...options, credentials, insecureHosts, ca });
+    new RegistryClient({ ...options, credentials, insecureHosts, ca, hostApi });
   return {
     logins,
     source: (options) => open(logins, options),

@@ -76,6 +76,10 @@ export class MemoryRegistry implements Registry {
     return { how: 'uploaded' };
   }
 
+  async keepsTag(): Promise<boolean> {
+    return false;
+  }
+
   async probePush({ host, path }: Repository): Promise<void> {
     this.calls.push(`probePush ${host}/${path}`);
   }
