@@ -10,19 +10,27 @@ export const DOCKER_CONNECTOR = 'DockerRegistry';
 export type ValueStyle = 'qualified' | 'relative';
 type ConnectorAddress = Pick<Connector, 'type' | 'url'>;
 
+/**
+ * Harness's own connector to Docker Hub has such an address, and values without a host are pulled through it as they are
+ * (Harness's documentation, "Connect to the Harness container image registry").
+ */
+const DOCKER_HUB = new Set(['index.docker.io', 'registry.hub.docker.com']);
+
 // Read as text: WHATWG's URL drops `:443` and lower-cases the host, which Harness's comparison does not.
 const ADDRESS = /^https?:\/\/(?:[^/?#@]*@)?([^/?#@]+)(\/[^?#]*)?/i;
 
 /**
- * What Harness pulls for a field's value, by its own rule: the value as it is when the connector is no Docker registry
- * or the value already contains the connector's `host[:port]`; else host and path of the connector's URL, `/`, value.
+ * What Harness pulls for a field's value, by its own rule: the value as it is when the connector is no Docker registry's
+ * or Docker Hub's, or the value already contains the connector's `host[:port]`; else host and path of the connector's
+ * URL, `/`, value.
  *
  * @throws FactoryError `ConnectorUnusable` when a Docker connector's URL can't be read.
  */
 export function pulledPath({ connector, value }: { connector: ConnectorAddress; value: string }): string {
   if (connector.type !== DOCKER_CONNECTOR) return value;
   const { host, path } = addressOf(connector);
-  return value.includes(host) ? value : `${host}${path}/${value}`;
+  const asItIs = value.includes(host) || DOCKER_HUB.has(host.toLowerCase().replace(/:443$/, ''));
+  return asItIs ? value : `${host}${path}/${value}`;
 }
 
 /**
