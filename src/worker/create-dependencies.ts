@@ -5,6 +5,7 @@ import type { WorkerEnvironment } from '../config/environment.js';
 import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
+import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
 import { RunTraffic } from '../report/traffic.js';
@@ -37,7 +38,7 @@ export async function createDependencies(
   const manners = new Manners();
   const sessions = await FileUploadSessions.open(environment.contentDir);
   const source = registries.source({ manners });
-  const fetcher = new SourceFetcher(source, content);
+  const fetcher = new SourceFetcher(new AlternateSources(source, environment.sourceRegistries), content);
   const targets = new Map<string, RegistryClient>();
   const freshTarget = (host: string): RegistryClient => registries.target(host, { manners, sessions });
   const target = (host: string): RegistryClient => {

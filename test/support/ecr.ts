@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server } from 'node:net';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ACCEPT } from '../../src/registry/media-types.js';
+import { forward } from './forward.js';
 import { errorBody } from './hostile-registry.js';
 import { startRegistry } from './registry-server.js';
 import { createAuthority } from './tls.js';
@@ -110,21 +111,13 @@ export async function startFakeEcr(): Promise<FakeEcr> {
           errorBody('TAG_INVALID', 'the tag exists and cannot be overwritten because the tag is immutable'),
         ];
   };
-  const forward = (asked: IncomingMessage, response: ServerResponse): void => {
-    const headers = { ...asked.headers, 'x-forwarded-proto': 'https' };
-    delete headers.authorization;
-    const [hostname, port] = behind.host.split(':');
-    const inner = request({ hostname, port, method: asked.method, path: asked.url, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    inner.on('error', () => response.destroy());
-    asked.pipe(inner);
-  };
   const front = createTlsServer({ cert: certificate, key }, async (asked, response) => {
     state.requests.push(`${asked.method} ${asked.url}`);
     const refused = await refusal(asked);
-    if (refused === undefined) return forward(asked, response);
+    if (refused === undefined) {
+      const { authorization, ...headers } = asked.headers;
+      return forward(asked, response, behind.host, { ...headers, 'x-forwarded-proto': 'https' });
+    }
     asked.resume();
     const [status, body] = refused;
     response.writeHead(status, status === 401 ? { 'www-authenticate': 'Basic realm="ecr"' } : {}).end(body);
