@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer } from './answers.js';
+import { type Answer, serverError } from './answers.js';
 
 /** What goes wrong with one answer. The call itself is not carried out, unless it says `after`. */
 export interface Fault {
@@ -9,6 +9,8 @@ export interface Fault {
   after?: boolean;
   how:
     | { kind: 'answer'; status: number; body?: string; headers?: Record<string, string> }
+    /** Harness breaks, and says so as it does. */
+    | { kind: 'broken' }
     /** Headers and the first half of a good answer, then the connection ends. */
     | { kind: 'half' }
     /** No answer at all; the connection stays open. */
@@ -22,6 +24,11 @@ export function sendFault(response: ServerResponse, { how }: Fault, good: Answer
     case 'answer':
       response.writeHead(how.status, { 'content-type': 'text/html', ...how.headers }).end(how.body ?? '');
       return;
+    case 'broken': {
+      const { status, body } = serverError();
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      return;
+    }
     case 'half': {
       const whole = Buffer.from(JSON.stringify(good.body));
       response.writeHead(good.status, { 'content-type': 'application/json', 'content-length': whole.length });
