@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const integration = 'test/integration/**/*.test.ts';
+const integration = ['test/integration/**/*.test.ts', 'test/deploy/**/*.test.ts'];
 const faults = 'test/faults/**/*.test.ts';
 // Real programs for every test: Temporal, Trivy, a registry, crane, by name on PATH. Named in each project, because the
 // root's own would run after theirs (measured with 4.1); the second time it finds everything on PATH.
@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [integration, faults],
+          exclude: [...integration, faults],
           globalSetup: [tools],
           ...timeouts,
         },
@@ -25,7 +25,7 @@ export default defineConfig({
         // A Temporal server and the workflow bundle, made once, and only when one of these tests runs.
         test: {
           name: 'integration',
-          include: [integration],
+          include: integration,
           globalSetup: [tools, 'test/support/temporal-setup.ts'],
           ...timeouts,
         },

@@ -10,16 +10,22 @@ import { startService } from '../../src/demo/services/service.js';
 /** Of one call to the engine's API; a build is not made through {@link DockerEngine.ask}. */
 const CALL_MS = 60_000;
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
 /** A Docker Engine of its own: nothing that it has or does meets another engine of this machine. */
 export interface DockerEngine {
   /** For `dockerode` and the like. */
   socketPath: string;
   /** For `DOCKER_HOST`. */
   host: string;
+  /** For `DOCKER_CONFIG`: an empty folder of clients' settings. */
+  clientConfig: string;
   /** Of the engine, e.g. `20.10.24`. */
   version: string;
   /** One JSON call to the API, e.g. `GET /containers/json`. @throws Error with the engine's message. */
-  ask(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
+  ask(method: Method, path: string, body?: object): Promise<unknown>;
+  /** Makes an image of one layer of a root file system: a tar, which may be gzipped. @param change as `ENV A=b`. */
+  importImage(name: string, layer: Uint8Array, change?: string): Promise<void>;
   /** Removes its containers, ends it, and clears all that it kept. */
   stop(): Promise<void>;
 }
@@ -49,15 +55,27 @@ export async function startDockerEngine(): Promise<DockerEngine> {
         if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
       },
     });
-    const ask: DockerEngine['ask'] = (method, path, body) => call(api, method, path, body);
+    const ask: DockerEngine['ask'] = async (method, path, body) => {
+      const text = await call(api, method, path, body);
+      const said: unknown = text === '' ? undefined : JSON.parse(text);
+      return said;
+    };
+    const importImage: DockerEngine['importImage'] = async (name, layer, change) => {
+      // Its answer is a stream of progress, whose status is 200 whatever happens.
+      const query = new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest' });
+      if (change !== undefined) query.set('changes', change);
+      const said = await call(api, 'POST', `/images/create?${query}`, layer);
+      if (said.includes('"error"')) throw new Error(`${name} could not be imported: ${said}`);
+    };
     const stop = async (): Promise<void> => {
       // Stopping them in its own time takes the engine longer than a supervisor waits.
-      await removeContainers(ask);
+      await removeAll(ask);
       await server.stop();
       await clear();
     };
     const { Version: version } = z.object({ Version: z.string() }).parse(await ask('GET', '/version'));
-    return { socketPath, host: `unix://${socketPath}`, version, ask, stop };
+    const clientConfig = join(directory, 'client');
+    return { socketPath, host: `unix://${socketPath}`, clientConfig, version, ask, importImage, stop };
   } catch (error) {
     await clear();
     throw error;
@@ -67,7 +85,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
 async function settings(directory: string, socketPath: string): Promise<string[]> {
   const config = join(directory, 'daemon.json');
   await writeFile(config, '{}'); // not the machine's
-  await mkdir(join(directory, 'data'));
+  for (const name of ['data', 'client']) await mkdir(join(directory, name));
   return [
     ...['--config-file', config, '--host', `unix://${socketPath}`],
     ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
@@ -84,24 +102,25 @@ async function settings(directory: string, socketPath: string): Promise<string[]
   ];
 }
 
-async function call(api: Pool, method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
+async function call(api: Pool, method: Method, path: string, body?: Uint8Array | object): Promise<string> {
+  const raw = body instanceof Uint8Array;
   const answer = await api.request({
     method,
     path,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    headers: { 'content-type': raw ? 'application/x-tar' : 'application/json' },
+    body: raw ? body : body && JSON.stringify(body),
     bodyTimeout: CALL_MS,
   });
   const text = await answer.body.text();
   if (answer.statusCode >= 400) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
-  const said: unknown = text === '' ? undefined : JSON.parse(text);
-  return said;
+  return text;
 }
 
-async function removeContainers(ask: DockerEngine['ask']): Promise<void> {
+/** What outlives an engine on the machine: containers' processes, and networks' bridges. */
+async function removeAll(ask: DockerEngine['ask']): Promise<void> {
   const all = z.array(z.object({ Id: z.string() })).parse(await ask('GET', '/containers/json?all=true'));
   await Promise.all(all.map(({ Id }) => ask('DELETE', `/containers/${Id}?force=true&v=true`)));
+  await ask('POST', '/networks/prune');
 }
 
 /** An engine leaves some of its mounts (a network namespace, its data root), and more when it was killed. */
