@@ -8,11 +8,11 @@ import { trusting } from '../../src/common/certificates.js';
 import { Connections } from '../../src/common/network.js';
 import { createAllowLists } from '../../src/config/allow-lists.js';
 import { loadEnvironment } from '../../src/config/environment.js';
-import { HarnessClient } from '../../src/harness/client.js';
+import type { HarnessClient } from '../../src/harness/client.js';
 import { readImages } from '../../src/harness/images.js';
 import { harnessAccess } from '../../src/worker/harness.js';
 import { temporaryDirectory } from '../support/directory.js';
-import { ACCOUNT, failure, KEY, simulate } from '../support/harness.js';
+import { ACCOUNT, clientOf, failure, KEY, simulate } from '../support/harness.js';
 import { type Authority, createAuthority, type IssueOptions } from '../support/tls.js';
 
 let authority: Authority;
@@ -43,10 +43,7 @@ async function clientOfEnvironment(gateway: string, authorities: string): Promis
 async function clientThatTrusts(gateway: string, authorities: readonly Authority[]): Promise<HarnessClient> {
   const connections = new Connections(await trusting(authorities.map(({ certificate }) => certificate)));
   onTestFinished(() => connections.close());
-  return new HarnessClient({
-    ...{ gateway, account: ACCOUNT, graphql: true, connections },
-    apiKey: async () => KEY,
-  });
+  return clientOf({ url: gateway }, { graphql: true, connections });
 }
 
 describe('a self-managed Harness with a certificate of a private authority', () => {

@@ -1,19 +1,25 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Fault } from '../../src/demo/harness-simulator/index.js';
-import { HarnessClient } from '../../src/harness/client.js';
 import { accountConnectorId } from '../../src/harness/connector-id.js';
 import { HarnessFieldRejected } from '../../src/harness/errors.js';
-import { ACCOUNT, clientOf, EXPIRED_KEY, failure, KEY, READ_ONLY_KEY, simulate } from '../support/harness.js';
+import {
+  ACCOUNT,
+  clientOf,
+  closedGateway,
+  EXPIRED_KEY,
+  failure,
+  KEY,
+  READ_ONLY_KEY,
+  simulate,
+} from '../support/harness.js';
 
 const html = (title: string) => `<!DOCTYPE html><html><head><title>${title}</title></head></html>`;
 
 /** What the client makes of one bad answer. */
-async function answeredWith(how: Fault['how'], timeoutMs?: number): Promise<unknown> {
+async function answeredWith(how: Fault['how'], options = {}): Promise<unknown> {
   const simulator = await simulate();
   simulator.fail({ how });
-  return failure(clientOf(simulator, KEY, timeoutMs).defaultConfig('K8'));
+  return failure(clientOf(simulator, options).defaultConfig('K8'));
 }
 const bad = (status: number, body?: string, headers?: Record<string, string>) =>
   answeredWith({
@@ -25,7 +31,7 @@ const bad = (status: number, body?: string, headers?: Record<string, string>) =>
 
 describe('the client', () => {
   it('works with a read-only key as long as it only reads', async () => {
-    const client = clientOf(await simulate(), READ_ONLY_KEY);
+    const client = clientOf(await simulate(), { apiKey: READ_ONLY_KEY });
     expect(await client.customerConfig('VM', { overridesOnly: true })).toEqual({});
     const error = await failure(client.updateConfig('K8', [{ field: 'addonTag', value: 'a/b:1' }]));
     expect(error).toMatchObject({
@@ -44,18 +50,18 @@ describe('the client', () => {
 
   it('tells an expired key from a wrong one, and what to do', async () => {
     const simulator = await simulate();
-    const expired = await failure(clientOf(simulator, EXPIRED_KEY).defaultConfig('K8'));
+    const expired = await failure(clientOf(simulator, { apiKey: EXPIRED_KEY }).defaultConfig('K8'));
     expect(expired).toMatchObject({
       type: 'HarnessUnauthorized',
       message: expect.stringMatching(/expired \(EXPIRED_TOKEN\): create a new one/),
     });
-    const wrong = await failure(clientOf(simulator, 'pat.a.b.c').defaultConfig('K8'));
+    const wrong = await failure(clientOf(simulator, { apiKey: 'pat.a.b.c' }).defaultConfig('K8'));
     expect(wrong).toMatchObject({ message: expect.stringMatching(/not valid \(INVALID_TOKEN\): check/) });
   });
 
   it('does not send a key that cannot be one', async () => {
     const simulator = await simulate();
-    const error = await failure(clientOf(simulator, `${KEY}\nx: y`).defaultConfig('K8'));
+    const error = await failure(clientOf(simulator, { apiKey: `${KEY}\nx: y` }).defaultConfig('K8'));
     expect(error).toMatchObject({ type: 'HarnessUnauthorized' });
     expect(String(error)).not.toContain('canary');
     expect(simulator.requests).toEqual([]);
@@ -135,15 +141,10 @@ describe('the client', () => {
 
   it('takes lost connections and silence for a passing trouble', async () => {
     expect(await answeredWith({ kind: 'reset' })).toMatchObject({ type: 'HarnessUnavailable' });
-    const silent = await answeredWith({ kind: 'hang' }, 200);
+    const silent = await answeredWith({ kind: 'hang' }, { timeoutMs: 200 });
     expect(silent).toMatchObject({ type: 'HarnessUnavailable' });
     expect(String(silent)).toContain('no answer within 0.2 s');
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    server.close();
-    const error = await failure(clientOf({ url: `http://127.0.0.1:${port}/gateway` }).defaultConfig('K8'));
+    const error = await failure(clientOf(await closedGateway()).defaultConfig('K8'));
     expect(error).toMatchObject({
       type: 'HarnessUnavailable',
       message: expect.stringContaining('ECONNREFUSED'),
@@ -185,8 +186,7 @@ describe('the client', () => {
 
 describe('a connector', () => {
   it('has a minute for its test, since a delegate may have to make it, and 20 s for a question', async () => {
-    const { url } = await simulate();
-    const client = new HarnessClient({ gateway: url, account: ACCOUNT, apiKey: async () => KEY });
+    const client = clientOf(await simulate());
     const limit = vi.spyOn(AbortSignal, 'timeout');
     onTestFinished(() => limit.mockRestore());
     expect(await client.testConnector('account.private_registry')).toEqual({ ok: true });
@@ -197,10 +197,7 @@ describe('a connector', () => {
   it('whose test takes longer than that is a passing trouble', async () => {
     const simulator = await simulate();
     simulator.fail({ path: 'testConnection', how: { kind: 'hang' } });
-    const client = new HarnessClient({
-      ...{ gateway: simulator.url, account: ACCOUNT, apiKey: async () => KEY },
-      connectorTestMs: 200,
-    });
+    const client = clientOf(simulator, { connectorTestMs: 200 });
     expect(await failure(client.testConnector('account.private_registry'))).toMatchObject({
       type: 'HarnessUnavailable',
       retryable: true,

@@ -1,8 +1,16 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Fault, HarnessSimulator } from '../../src/demo/harness-simulator/index.js';
-import { HarnessClient } from '../../src/harness/client.js';
 import { readImages } from '../../src/harness/images.js';
-import { ACCOUNT, EXPIRED_KEY, failure, KEY, sampleFields, simulate } from '../support/harness.js';
+import {
+  ACCOUNT,
+  clientOf,
+  closedGateway,
+  EXPIRED_KEY,
+  failure,
+  KEY,
+  sampleFields,
+  simulate,
+} from '../support/harness.js';
 
 const PINNED = { gitCloneTag: 'harness/drone-git:1.5.4-rootless' };
 const K8 = { infra: 'K8', default: sampleFields('default-config.k8.json'), customer: PINNED };
@@ -11,21 +19,18 @@ const VM = { infra: 'VM', default: sampleFields('default-config.vm.json'), custo
 interface Asked {
   infra?: ('K8' | 'VM')[];
   sources?: ('default' | 'customer')[];
-  graphql?: boolean;
-  apiKey?: string;
-  timeoutMs?: number;
   signal?: AbortSignal;
 }
 
 const world = async (): Promise<HarnessSimulator> => simulate({ overrides: { K8: PINNED } });
 
-function read(simulator: HarnessSimulator, asked: Asked = {}) {
-  const { infra = ['K8'], sources = ['default', 'customer'], graphql = true, apiKey = KEY } = asked;
-  const options = { gateway: simulator.url, account: ACCOUNT, graphql, apiKey: async () => apiKey };
-  const client = new HarnessClient(
-    asked.timeoutMs === undefined ? options : { ...options, timeoutMs: asked.timeoutMs },
-  );
-  return readImages(client, { infra, sources }, asked.signal);
+/** Reads as a run does whose address ends in /graphql. */
+function read(
+  { url }: { url: string },
+  { infra = ['K8'], sources = ['default', 'customer'], signal }: Asked = {},
+  options: Parameters<typeof clientOf>[1] = {},
+) {
+  return readImages(clientOf({ url }, { graphql: true, ...options }), { infra, sources }, signal);
 }
 
 /** What was asked, by the last part of the path. */
@@ -61,7 +66,7 @@ describe('an account whose schema knows CI images', () => {
   it('is read over REST where the URL does not end in /graphql', async () => {
     const simulator = await world();
     simulator.state.graphqlHasImages = true;
-    expect(await read(simulator, { graphql: false })).toEqual({ answeredBy: 'REST', configs: [K8] });
+    expect(await read(simulator, {}, { graphql: false })).toEqual({ answeredBy: 'REST', configs: [K8] });
     expect(calls(simulator)).toEqual(REST);
   });
 });
@@ -118,7 +123,7 @@ describe('REST decides where GraphQL', () => {
     simulator.fail({ path: 'graphql', how: { kind: 'hang' } });
     const limit = vi.spyOn(AbortSignal, 'timeout');
     onTestFinished(() => limit.mockRestore());
-    expect(await read(simulator, { timeoutMs: 500 })).toEqual({ answeredBy: 'REST', configs: [K8] });
+    expect(await read(simulator, {}, { timeoutMs: 500 })).toEqual({ answeredBy: 'REST', configs: [K8] });
     await read(simulator);
     expect(limit.mock.calls.flat()).toEqual([500, 500, 500, 5_000, 20_000, 20_000]);
   });
@@ -139,16 +144,13 @@ describe('a failure is said once, and clearly', () => {
     ['no key at all', 'a\nb', 'HarnessUnauthorized', /characters that no key has/],
   ])('when the key is %s', async (_what, apiKey, type, message) => {
     const simulator = await world();
-    const error = await failure(read(simulator, { apiKey }));
+    const error = await failure(read(simulator, {}, { apiKey }));
     expect(error).toMatchObject({ type, message: expect.stringMatching(message) });
     expect(String(error)).not.toContain(apiKey);
   });
 
   it('when nothing listens there', async () => {
-    const simulator = await world();
-    await simulator.stop();
-    vi.spyOn(simulator, 'stop').mockResolvedValue();
-    expect(await failure(read(simulator))).toMatchObject({
+    expect(await failure(read(await closedGateway()))).toMatchObject({
       type: 'HarnessUnavailable',
       message: expect.stringContaining('ECONNREFUSED'),
     });

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { onTestFinished } from 'vitest';
 import {
   type HarnessSimulator,
   type SimulatorOptions,
   startHarnessSimulator,
 } from '../../src/demo/harness-simulator/index.js';
-import { HarnessClient } from '../../src/harness/client.js';
+import { HarnessClient, type HarnessClientOptions } from '../../src/harness/client.js';
 
 export const ACCOUNT = 'ACCOUNT_ID';
 export const KEY = `pat.${ACCOUNT}.tokenId.canarySecret`;
@@ -47,12 +49,27 @@ export async function simulate(options: Partial<SimulatorOptions> = {}): Promise
   return simulator;
 }
 
+/** A client for the samples' account, with the key that may do everything. */
 export const clientOf = (
   { url }: Pick<HarnessSimulator, 'url'>,
-  apiKey: string = KEY,
-  timeoutMs = 10_000,
+  { apiKey = KEY, ...options }: ClientOptions = {},
 ): HarnessClient =>
-  new HarnessClient({ gateway: url, account: ACCOUNT, apiKey: async () => apiKey, timeoutMs });
+  new HarnessClient({ gateway: url, account: ACCOUNT, apiKey: async () => apiKey, ...options });
+
+type ClientOptions = Partial<Omit<HarnessClientOptions, 'gateway' | 'account' | 'apiKey'>> & {
+  apiKey?: string;
+};
+
+/** An address of this machine where nothing listens. */
+export async function closedGateway(): Promise<{ url: string }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  server.close();
+  await once(server, 'close');
+  return { url: `http://127.0.0.1:${address.port}/gateway` };
+}
 
 /** The error that a promise fails with; fails when it does not. */
 export async function failure(promise: Promise<unknown>): Promise<unknown> {
