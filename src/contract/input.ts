@@ -20,7 +20,9 @@ export const runInputSchema = z
     harnessUrl: z
       .string()
       .min(1)
-      .describe('Harness’s address; a bare host, `/gateway` and `/gateway/api/graphql` all work.'),
+      .describe(
+        'Harness’s address; a bare host, `/gateway` and `/gateway/api/graphql` all work. One that ends in `/graphql` is asked by GraphQL first.',
+      ),
     harnessApiKeySecret: z
       .string()
       .min(1)
