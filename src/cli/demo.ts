@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { KeptAction } from '../demo/kept.js';
 import type { World } from '../demo/world.js';
 import { CliExit, EXIT } from './exit.js';
-import { processTerminal, type Terminal } from './terminal.js';
+import { hanging, processTerminal, type Terminal } from './terminal.js';
 
 interface DemoOptions {
   keep?: boolean;
@@ -30,7 +30,8 @@ export function addDemoCommand(program: Command): void {
       .action(async () => {
         const { askKeptDemo } = await import('../demo/kept.js');
         const terminal = processTerminal();
-        for (const line of await askKeptDemo(name)) terminal.line(line);
+        for (const text of await askKeptDemo(name))
+          for (const line of hanging('', text, terminal.columns)) terminal.line(line);
       });
   };
   action('release', 'in a demo that is kept: Harness releases a new version of one image');
@@ -39,6 +40,8 @@ export function addDemoCommand(program: Command): void {
 
 // The demo's parts are loaded only here: a production install of the other commands does without them.
 async function demo({ keep, s3 }: DemoOptions, signal: AbortSignal, terminal: Terminal): Promise<void> {
+  // Half a screen about Node's versions, from AWS's SDK, is no part of a demo.
+  if (s3) process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const world = await openWorld(s3 === true, signal, terminal);
   try {
     const { story } = await import('./demo/story.js');

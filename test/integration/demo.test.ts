@@ -1,7 +1,9 @@
 import { access, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, vi } from 'vitest';
+import { runProgram } from '../../src/common/process.js';
+import { toolsDirectory } from '../../src/demo/tools/environment.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { cli, startCli } from './cli-process.js';
 
@@ -13,6 +15,8 @@ async function place() {
     HOME: directory,
     TMPDIR: directory,
     REPORT_DIR: join(directory, 'reports'),
+    // Debian is made once, if it can be made here at all, and not for each test.
+    IMAGE_FACTORY_TOOLS_DIR: toolsDirectory(process.env),
   };
   return { directory, env };
 }
@@ -37,6 +41,8 @@ async function expectNothingLeft(directory: string): Promise<void> {
   expect((await readdir(directory)).filter((name) => name.startsWith('image-factory-'))).toEqual([]);
 }
 
+const PLAIN = { env: { PATH: process.env.PATH ?? '' }, timeoutMs: 60_000 };
+
 const partOf = (text: string, pattern: RegExp): string => {
   const [, part] = pattern.exec(text) ?? [];
   if (part === undefined) throw new Error(`${pattern} is not in: ${text}`);
@@ -48,7 +54,7 @@ describe('the demo', () => {
     const { directory, env } = await place();
     const { code, stdout, stderr } = await cli(['demo'], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('8 mirrored, 2 blocked');
+    expect(stdout).toContain('36 mirrored, 4 blocked');
     expect(stdout).toContain('As expected: ');
     const report = partOf(stdout, /^report: (.+\.html)$/m);
     expect(report.startsWith(env.REPORT_DIR)).toBe(true);
@@ -66,33 +72,59 @@ describe('the demo', () => {
     await expectNothingLeft(directory);
   }, 180_000);
 
-  it('that is kept can be tried as it says, and ends with Ctrl-C', async () => {
+  it('that is kept, with its evidence in S3, can be tried as it says, and ends with Ctrl-C', async () => {
     const { directory, env } = await place();
-    const demo = startCli(['demo', '--keep'], env);
+    const demo = startCli(['demo', '--keep', '--s3'], env);
     await demo.printed(/_catalog\n/);
     const hints = demo.output();
-
     const input = partOf(hints, /^export INPUT='(.+)'$/m);
     const caller = { ...env, TEMPORAL_ADDRESS: partOf(hints, /^export TEMPORAL_ADDRESS=(\S+)$/m) };
-    const again = await cli(['run', '--json', '--input', input], caller);
-    expect(again.code).toBe(1);
-    expect(JSON.parse(again.stdout).counts).toMatchObject({ mirrored: 0, unchanged: 8, blocked: 2 });
+    const counts = async () => {
+      const { code, stdout } = await cli(['run', '--json', '--input', input], caller);
+      expect(code).toBe(1); // of the images that are blocked
+      return JSON.parse(stdout).counts;
+    };
+
+    expect(hints).toMatch(/^report: s3:\/\/image-factory\/runs\/.+\/report\.html$/m);
+    const report = partOf(hints, /^to open: (.+\.html)$/m);
+    const links = [...(await readFile(report, 'utf8')).matchAll(/href="(?!#|https?:)([^"#]+)"/g)];
+    expect(links.length).toBeGreaterThan(40);
+    for (const [, link = ''] of links) await access(join(dirname(report), decodeURI(link)));
+
+    expect(await counts()).toMatchObject({ mirrored: 0, unchanged: 36, blocked: 4 });
+
+    const released = await cli(['demo', 'release'], caller);
+    expect(released).toMatchObject({ code: 0, stderr: '' });
+    expect(released.stdout).toContain('Harness released harness/ci-addon:1.16.93');
+    expect(await counts()).toMatchObject({ mirrored: 1, unchanged: 35, blocked: 4 });
+
+    const broken = await cli(['demo', 'break'], caller);
+    expect(broken).toMatchObject({ code: 0, stderr: '' });
+    const copy = partOf(broken.stdout, /lost content of (\S+): /);
+    expect((await runProgram('crane', ['validate', '--remote', copy], PLAIN)).code).toBe(1);
+    const again = await cli(['demo', 'break'], caller);
+    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('broken already') });
+    expect(await counts()).toMatchObject({ mirrored: 1, unchanged: 35, blocked: 4 });
+    expect((await runProgram('crane', ['validate', '--remote', copy], PLAIN)).code).toBe(0);
+
     const restored = await cli(['restore', partOf(hints, /-- restore (\S+)$/m)], caller);
     expect(restored).toMatchObject({ code: 0, stderr: '' });
 
     await access(partOf(hints, /^(\S+) workflow start/m));
-    const answers = [partOf(hints, /^Web UI: (\S+)$/m), partOf(hints, /^curl -s (\S+)$/m)].map(
-      async (url) => {
+    const urls = [partOf(hints, /^(http\S+\/history)$/m), partOf(hints, /^curl -s (\S+)$/m)];
+    const [page, catalog] = await Promise.all(
+      urls.map(async (url) => {
         const { statusCode, body } = await request(url);
         return { statusCode, text: await body.text() };
-      },
+      }),
     );
-    const [page, catalog] = await Promise.all(answers);
     expect(page?.statusCode).toBe(200);
     expect(catalog?.text).toContain('ci/harness/ci-addon');
 
     demo.child.kill('SIGINT');
     expect(await demo.ended).toMatchObject({ code: 0, stderr: '' });
     await expectNothingLeft(directory);
-  }, 180_000);
+    const gone = await cli(['demo', 'release'], caller);
+    expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('no demo is kept running') });
+  }, 300_000);
 });

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
-import { DEFAULT_TASK_QUEUE, WORKFLOW } from '../../contract/names.js';
-import type { RunResult } from '../../contract/outcome.js';
+import { DEFAULT_TASK_QUEUE, DEFAULT_WORKFLOW_ID, WORKFLOW } from '../../contract/names.js';
 import type { World } from '../../demo/world.js';
 import type { Terminal } from '../terminal.js';
+import type { StoryEnd } from './story.js';
 
 /** Says what to try, ready to be pasted, and waits for Ctrl-C. @param temporal the Temporal CLI's path */
 export async function stay(
   world: World,
   temporal: string,
-  { runId }: RunResult,
+  end: StoryEnd,
   signal: AbortSignal,
   terminal: Terminal,
 ): Promise<void> {
@@ -16,7 +16,7 @@ export async function stay(
   const { release, breakOne } = await import('./actions.js');
   const offered = await offerActions({ release: () => release(world), break: () => breakOne(world) });
   try {
-    for (const line of hints(world, temporal, runId, terminal)) terminal.line(line);
+    for (const line of hints(world, temporal, end, terminal)) terminal.line(line);
     if (!signal.aborted) await once(signal, 'abort');
     terminal.line('stopping');
   } finally {
@@ -24,32 +24,41 @@ export async function stay(
   }
 }
 
-function hints(world: World, temporal: string, runId: string, terminal: Terminal): string[] {
+function hints(
+  { temporal: { address, ui, namespace }, input, target }: World,
+  temporal: string,
+  { runId, report }: StoryEnd,
+  terminal: Terminal,
+): string[] {
   const title = (text: string): string => terminal.paint('bold', `# ${text}`);
   const call = factory();
   return [
     '',
-    'Everything keeps running until Ctrl-C. In another terminal, in the same directory:',
+    'Everything keeps running until Ctrl-C. In a second terminal, in this directory:',
     '',
-    `export TEMPORAL_ADDRESS=${world.temporal.address}`,
-    `export INPUT='${JSON.stringify(world.input)}'`,
+    `export TEMPORAL_ADDRESS=${address}`,
+    `export INPUT='${JSON.stringify(input)}'`,
     '',
-    title('again: nothing to do; what is blocked stays blocked'),
+    title('the run in the Web UI, and its report'),
+    `${ui}/namespaces/${namespace}/workflows/${DEFAULT_WORKFLOW_ID}/${runId}/history`,
+    report,
+    title('again: nothing to do, and what is blocked stays blocked'),
     `${call} run --input "$INPUT"`,
     title('a week later: Harness has a new version of one image'),
     `${call} demo release`,
     `${call} plan --input "$INPUT"`,
     `${call} run --watch --input "$INPUT"`,
-    title('a copy is damaged: found, and mended'),
+    title('the registry loses a copy: the next run finds it, and mends it'),
     `${call} demo break`,
     `${call} run --input "$INPUT"`,
-    title('where the last run is; its table again; undo what the first one set in the account'),
+    title('where the last run is, and its table'),
     `${call} status`,
     `${call} watch`,
+    title('undo what the first run set in the account'),
     `${call} restore ${runId}`,
-    title('the same without our command line; your registry'),
+    title('the same without our command line; what the registry has'),
     `${quoted(temporal)} workflow start --type ${WORKFLOW.imageFactory} --task-queue ${DEFAULT_TASK_QUEUE} --workflow-id by-hand --input "$INPUT"`,
-    `curl -s http://${world.target}/v2/_catalog`,
+    `curl -s http://${target}/v2/_catalog`,
     '',
   ];
 }

@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE, DEFAULT_WORKFLOW_ID, PROGRESS_QUERY, WORKFLOW } from '../../contract/names.js';
-import type { RunResult } from '../../contract/outcome.js';
+import { FAILING_OUTCOMES, type OutcomeKind, type RunResult } from '../../contract/outcome.js';
 import type { RunProgress } from '../../contract/progress.js';
 import type { World } from '../../demo/world.js';
 import type { TemporalClient } from '../connection.js';
@@ -12,8 +13,15 @@ import { hanging, type Terminal } from '../terminal.js';
 import { canRedraw } from '../watch/in-place.js';
 import { showLive } from '../watch/show.js';
 
+/** What a person may want of a demo's run afterwards. */
+export interface StoryEnd {
+  runId: string;
+  /** The HTML report on this machine. */
+  report: string;
+}
+
 /** One run, shown as it happens, and whether it ended as the fleet was made to end. */
-export async function story(world: World, signal: AbortSignal, terminal: Terminal): Promise<RunResult> {
+export async function story(world: World, signal: AbortSignal, terminal: Terminal): Promise<StoryEnd> {
   const connection = await Connection.connect({ address: world.temporal.address });
   try {
     const client = new Client({ connection, namespace: world.temporal.namespace });
@@ -29,27 +37,37 @@ export async function story(world: World, signal: AbortSignal, terminal: Termina
     signal.throwIfAborted();
     const result = await resultOf(ended);
     printResult(result, false, terminal);
-    await printCopy(world, result, signal, terminal);
-    await judge(world, handle, result.runId, terminal);
-    return result;
+    const report = await openableReport(world, result, signal);
+    if (world.s3 !== undefined) terminal.line(`to open: ${report}`);
+    await judge(world, handle, terminal);
+    return { runId: result.runId, report };
   } finally {
     await connection.close();
   }
 }
 
-/** The live table on a terminal; elsewhere a line for each image when it has ended, and none for its steps. */
+/** The live table on a terminal, and what it showed of bad ends; elsewhere a line for each image, none for its steps. */
 async function show(
   temporal: TemporalClient,
   handle: WorkflowHandle,
   terminal: Terminal,
   ended: Promise<unknown>,
 ): Promise<void> {
-  if (canRedraw(process.stdout, process.env)) return showLive(temporal, handle, terminal, ended);
   const printer = new ProgressPrinter(terminal);
-  await untilEnded(temporal.client, ended, async () => {
+  const print = async (wanted: (kind: OutcomeKind) => boolean): Promise<void> => {
     const run = await handle.query<RunProgress>(PROGRESS_QUERY);
-    printer.show({ ...run, finished: run.finished.map((image) => ({ ...image, steps: [] })) }, []);
-  });
+    const finished = run.finished
+      .filter(({ kind }) => wanted(kind))
+      .map((image) => ({ ...image, steps: [] }));
+    printer.show({ ...run, finished }, []);
+  };
+  if (!canRedraw(process.stdout, process.env)) {
+    await untilEnded(temporal.client, ended, () => print(() => true));
+    return;
+  }
+  // Forty good ends need no line each: its last picture goes with it.
+  await showLive(temporal, handle, { ...terminal, line: () => undefined }, ended);
+  await print((kind) => FAILING_OUTCOMES.includes(kind));
 }
 
 /** A demo run ends Failed, since some of its images are meant to be blocked; its result is in the failure. */
@@ -64,28 +82,25 @@ async function resultOf(ended: Promise<unknown>): Promise<RunResult> {
   }
 }
 
-/** What is in a bucket is copied to where a browser can open it. */
-async function printCopy(
+/** Where a browser finds the report; out of a bucket it is copied first, with all that it links to. */
+async function openableReport(
   { s3, reportDir }: World,
-  { runId }: RunResult,
+  { runId, report }: RunResult,
   signal: AbortSignal,
-  terminal: Terminal,
-): Promise<void> {
-  if (s3 === undefined) return;
+): Promise<string> {
+  if (s3 === undefined) return report?.html ?? reportDir;
   const [{ copyBucket }, { BUCKET }] = await Promise.all([
     import('../../demo/bucket-copy.js'),
     import('../../demo/world.js'),
   ]);
   await copyBucket(s3, BUCKET, reportDir, signal);
-  terminal.line(`copy of the bucket, to open: ${reportDir}/runs/${runId}/report.html`);
+  return join(reportDir, 'runs', runId, 'report.html');
 }
 
-async function judge(world: World, handle: WorkflowHandle, runId: string, terminal: Terminal): Promise<void> {
+async function judge(world: World, handle: WorkflowHandle, terminal: Terminal): Promise<void> {
   const { surprises } = await import('../../demo/verdicts.js');
   const { finished } = await handle.query<RunProgress>(PROGRESS_QUERY);
   const odd = surprises(world.fleet, finished);
-  const { ui, namespace } = world.temporal;
-  terminal.line(`Web UI: ${ui}/namespaces/${namespace}/workflows/${handle.workflowId}/${runId}/history`);
   terminal.line();
   if (odd.length > 0)
     throw new CliExit(EXIT.imagesFailed, `the demo did not end as it should: ${odd.join('; ')}`);

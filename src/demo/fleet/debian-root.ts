@@ -40,6 +40,8 @@ export interface DebianRootOptions {
   /** `process.env` unless a test says otherwise. */
   env?: Environment;
   mirror?: string;
+  /** Whether this process is root, when not what the system says. */
+  isRoot?: boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface DebianRootOptions {
  * fleet does without. Nothing is installed on the machine.
  */
 export async function debianRoot(options: DebianRootOptions = {}): Promise<DebianRoot | undefined> {
-  const { env = process.env, mirror = MIRROR, report, signal } = options;
+  const { env = process.env, mirror = MIRROR, isRoot = process.getuid?.() === 0, report, signal } = options;
   const began = performance.now();
   let worked = false;
   const tell = (state: ToolEvent['state'], what: string): void => {
@@ -67,7 +69,7 @@ export async function debianRoot(options: DebianRootOptions = {}): Promise<Debia
     return kept;
   }
   try {
-    const lack = await lackOf(mirror, env, signal);
+    const lack = isRoot ? await lackOf(mirror, env, signal) : 'debootstrap needs root';
     if (lack !== undefined) {
       tell('ready', `a built image stands in, since ${lack}`);
       return undefined;
@@ -101,7 +103,6 @@ async function lackOf(
   env: Environment,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'debootstrap needs root';
   const options = { env: packageEnvironment(env), timeoutMs: 10_000, signal };
   const { code } = await runProgram('debootstrap', ['--version'], options).catch(() => ({ code: null }));
   signal?.throwIfAborted();
