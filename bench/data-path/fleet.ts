@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Reference } from '../../src/contract/brand.js';
+import { gzipSync } from 'node:zlib';
+import type { Digest, Reference } from '../../src/contract/brand.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
+import { digestOf } from '../../src/registry/digest.js';
 import { BLOB_TYPE } from '../../src/registry/manifest.js';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/registry/media-types.js';
 import { atDigest, parseReference } from '../../src/registry/reference.js';
-import { type Blob, blobOf, LINUX_AMD64, LINUX_ARM64, ref } from '../../test/support/images.js';
+import { type Blob, blobOf, LINUX_AMD64, LINUX_ARM64, ref, tarOf } from '../../test/support/images.js';
 
 const MIB = 2 ** 20;
+/** Of a tar with one file: its header and the end. */
+const TAR_BYTES = 2048;
 
 export interface FleetShape {
   images: number;
@@ -56,7 +60,7 @@ export async function publishFleet(host: string, shape: FleetShape): Promise<str
         ...platform,
         created: `2024-01-02T03:04:${String(number % 60).padStart(2, '0')}Z`,
         config: { Entrypoint: ['/app'], Labels: null },
-        rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.descriptor.digest) },
+        rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
       });
       for (const blob of [config, ...layers]) await put(client, reference, blob);
       const manifest = blobOf(OCI_MANIFEST, {
@@ -76,8 +80,11 @@ export async function publishFleet(host: string, shape: FleetShape): Promise<str
   return names;
 }
 
-/** Said to be a plain tar, so that nobody tries to decompress it. */
-const layerOf = (size: number): Blob => blobOf('application/vnd.oci.image.layer.v1.tar', randomBytes(size));
+/** A gzip of a tar of random bytes, stored: as large as it says, within a few bytes, and whole to whoever looks inside. */
+function layerOf(size: number): Blob & { diffId: Digest } {
+  const tar = tarOf({ data: randomBytes(size - TAR_BYTES) });
+  return { ...blobOf(BLOB_TYPE.ociLayer, gzipSync(tar, { level: 0 })), diffId: digestOf(tar) };
+}
 
 async function put(client: RegistryClient, reference: Reference, { descriptor, bytes }: Blob): Promise<void> {
   await client.ensureBlob(

@@ -64,7 +64,8 @@ const ours = (): Promise<MirrorFigures> =>
     };
     const flags = values['node-options'].split(' ').filter(Boolean);
     const args = [...flags, '--import', 'tsx', CHILD, JSON.stringify(options)];
-    const { stdout } = await run(process.execPath, args);
+    const { stdout, stderr } = await run(process.execPath, args);
+    process.stderr.write(stderr);
     await rm(join(directory, 'ours'), { recursive: true, force: true });
     return JSON.parse(stdout);
   });

@@ -1,5 +1,6 @@
 import { FactoryError } from '../common/errors.js';
 import type { Digest, Reference } from '../contract/brand.js';
+import type { BuiltImage } from '../contract/outcome.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, RawManifest } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
@@ -11,29 +12,34 @@ export interface BuiltTree {
   manifests: RawManifest[];
   /** Configs and layers, each once. Foreign layers are not among them: they must not be distributed. */
   blobs: Descriptor[];
+  /** Those that the engine made, so that no source has them: the platforms' configs. */
+  made: Set<Digest>;
 }
 
 /** Reads what an engine left in the content store. @throws FactoryError when a part of it is not there. */
 export async function readBuilt(
   content: ContentStore,
-  digest: Digest,
+  built: BuiltImage,
   target: Reference,
 ): Promise<BuiltTree> {
-  const top = await readManifest(content, digest, target);
+  const top = await readManifest(content, built.digest, target);
   const parsed = parseManifest(top.bytes, target);
   const manifests =
     parsed.kind === 'index'
       ? await Promise.all(parsed.entries.map((entry) => readManifest(content, entry.digest, target)))
       : [top];
   const blobs = new Map<Digest, Descriptor>();
-  for (const { bytes } of manifests) {
+  const made = new Set<Digest>();
+  const platforms = new Set(built.platforms.map((platform) => platform.target));
+  for (const { bytes, descriptor } of manifests) {
     const image = parseManifest(bytes, target);
     if (image.kind === 'index')
       throw new FactoryError('ImageUnsupported', `${target} has an index in its index`);
+    if (platforms.has(descriptor.digest)) made.add(image.config.digest);
     for (const blob of [image.config, ...image.layers.filter((layer) => !layer.foreign)])
       blobs.set(blob.digest, blob);
   }
-  return { top, manifests, blobs: [...blobs.values()] };
+  return { top, manifests, blobs: [...blobs.values()], made };
 }
 
 async function readManifest(content: ContentStore, digest: Digest, target: Reference): Promise<RawManifest> {

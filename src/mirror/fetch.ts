@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
@@ -17,7 +18,7 @@ import { isIndexType } from '../registry/media-types.js';
 import { platformOf, platformWanted } from '../registry/platform.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
-import type { ContentStore } from '../store/content.js';
+import type { Arriving, ContentStore } from '../store/content.js';
 
 /** One platform of an image: everything that a runtime on it would pull. */
 export interface PlatformImage {
@@ -102,12 +103,19 @@ export class SourceFetcher {
     descriptor: Descriptor,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Promise<void> {
+    await this.arrive(reference, descriptor, options).done;
+  }
+
+  /** Has a blob brought into the content store, for those who read it while it comes. */
+  arrive(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: { signal: AbortSignal; onBytes?: (received: number) => void },
+  ): Arriving {
     const repository = splitReference(reference);
-    await this.content.ensure(
-      descriptor,
-      (signal, from) => this.registry.blob(repository, descriptor, signal, from),
-      options,
-    );
+    const download = (signal: AbortSignal, from: number): Promise<Readable> =>
+      this.registry.blob(repository, descriptor, signal, from);
+    return this.content.arrive(descriptor, download, options);
   }
 
   /** Makes sure that a layer is in the content store. A foreign layer is never fetched: nothing happens. */

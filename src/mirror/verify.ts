@@ -58,6 +58,7 @@ const ABOUT_CONTENT = new Set<string>(['ImageNotFound', 'TransferCorrupt', 'Imag
 class Verification {
   readonly #faults: string[] = [];
   readonly #limit = pLimit(CHECKS_AT_ONCE);
+  readonly #seen = new Set<string>();
 
   constructor(
     private readonly task: PushTask,
@@ -66,12 +67,8 @@ class Verification {
   ) {}
 
   async run(): Promise<string[]> {
-    const { target, built } = this.task;
-    const tagged = await this.dependencies.target.head(target, this.signal);
-    if (tagged?.digest !== built.digest) {
-      this.#faults.push(`the tag holds ${tagged?.digest ?? 'nothing'} instead of ${built.digest}`);
-    }
-    const top = await this.#manifest('the top manifest', built.digest);
+    const { built } = this.task;
+    const top = await this.#top();
     if (top !== undefined) {
       const listed = top.kind === 'index' ? top.entries.map((entry) => entry.digest) : [built.digest];
       const platforms = new Map(built.platforms.map((platform) => [platform.target, platform]));
@@ -84,6 +81,22 @@ class Verification {
       ]);
     }
     return this.#faults.sort();
+  }
+
+  /** What the tag holds; where that is something else, what should be there under its digest. */
+  async #top(): Promise<ImageManifest | ImageIndex | undefined> {
+    const { target, built } = this.task;
+    const tagged = await this.#observe('what the tag holds', async () => {
+      const raw = await this.dependencies.target.manifest(target, this.signal);
+      return raw ?? 'nothing';
+    });
+    if (tagged !== undefined && tagged !== 'nothing' && tagged.descriptor.digest === built.digest)
+      return parseManifest(tagged.bytes, target);
+    if (tagged !== undefined) {
+      const held = tagged === 'nothing' ? tagged : tagged.descriptor.digest;
+      this.#faults.push(`the tag holds ${held} instead of ${built.digest}`);
+    }
+    return this.#manifest('the top manifest', built.digest);
   }
 
   async #platform({ platform, source, target: digest }: PlatformDigests): Promise<void> {
@@ -149,6 +162,8 @@ class Verification {
   }
 
   async #blob(what: string, { digest, size }: Descriptor): Promise<void> {
+    if (this.#seen.has(`${digest} ${size}`)) return; // platforms share layers
+    this.#seen.add(`${digest} ${size}`);
     const repository = splitReference(this.task.target);
     const held = await this.#observe(`${what} ${digest}`, () =>
       this.dependencies.target.headBlob(repository, digest, this.signal),

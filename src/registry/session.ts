@@ -94,7 +94,7 @@ export async function statusOf(
 }
 
 /**
- * Asks for a blob of another repository of the same host.
+ * Asks for a blob of another repository of the same host, or whether this one has it.
  * @returns `mounted`, the session that the registry opened instead, or undefined when it would not.
  */
 export async function mount(
@@ -109,7 +109,7 @@ export async function mount(
   const call: Call = {
     ...uploadCall('POST', to, repository, blobName(repository, digest), signal),
     headers: { 'content-length': '0' },
-    alsoPull: from,
+    alsoPull: from.path === repository.path ? undefined : from,
   };
   let answer: Answer;
   try {

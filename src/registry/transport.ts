@@ -62,10 +62,17 @@ const SHORT_WAIT_MS = 5000;
 const MAX_TRIES = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** Gives up what is left of a body. */
-export function discard(answer: Answer): void {
-  answer.body.on('error', () => {}); // destroying early counts as an error
-  answer.body.destroy();
+/** What is read of a body that nobody wants, rather than to end its connection and make another. */
+const WORTH_READING = 64 * 1024;
+
+/** Gives up what is left of a body. A short one is read to its end, so that the connection is used again. */
+export function discard({ body }: Answer): void {
+  body.on('error', () => {}); // ending it early counts as an error
+  let read = 0;
+  body.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+    if (read > WORTH_READING) body.destroy();
+  });
 }
 
 /**

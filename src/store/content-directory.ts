@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
-import type { BlobPart, Descriptor } from '../registry/types.js';
+import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
-import type { ContentStore } from './content.js';
+import type { Arriving, ContentStore } from './content.js';
+import { Growth, READ_BYTES, readPart } from './growth.js';
 import { Ingest } from './ingest.js';
 import { Leases } from './leases.js';
 import { Room } from './room.js';
@@ -16,6 +19,9 @@ import { codeOf, diskFull, placeOnce, writerName } from './writers.js';
 
 /** 20 GiB: a fleet of 40 two-platform images with room for two releases. */
 const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
+
+/** When this machine started: what was written before may not have reached the disk whole. */
+const STARTED_MS = Date.now() - uptime() * 1000;
 
 /**
  * The {@link ContentStore} on a directory that several processes may share. When it would grow beyond `maxBytes`, the
@@ -79,33 +85,58 @@ export class DirectoryContentStore implements ContentStore {
 
   async write(bytes: Buffer): Promise<Digest> {
     const digest = digestOf(bytes);
-    if ((await this.sizeOf(digest)) === bytes.length) await this.touch(digest);
-    else await this.ingest.write({ digest, size: bytes.length, path: this.pathOf(digest) }, bytes);
+    if ((await this.sizeOf(digest)) !== bytes.length || (await this.read(digest, bytes.length)) === undefined)
+      await this.ingest.write({ digest, size: bytes.length, path: this.pathOf(digest) }, bytes);
     return digest;
   }
 
   open(digest: Digest, part?: BlobPart): Readable {
     void this.touch(digest);
-    if (part?.length === 0) return Readable.from([]); // a stream's `end` can't say so, it is included
-    const range = part && { start: part.from, end: part.from + part.length - 1 };
-    return createReadStream(this.pathOf(digest), range);
+    const path = this.pathOf(digest);
+    return part ? readPart(path, part) : createReadStream(path, { highWaterMark: READ_BYTES });
   }
 
-  async ensure(
-    descriptor: Descriptor,
-    download: (signal: AbortSignal, from: number) => Promise<Readable>,
-    options: { signal: AbortSignal; onBytes?: (received: number) => void },
-  ): Promise<void> {
+  async ensure(...[descriptor, download, options]: Parameters<ContentStore['ensure']>): Promise<void> {
+    await this.arrive(descriptor, download, options).done;
+  }
+
+  arrive(...[descriptor, download, options]: Parameters<ContentStore['arrive']>): Arriving {
     const { digest, size } = descriptor;
-    await this.downloads.join(parseDigest(digest), options, async (signal, onBytes) => {
-      if ((await this.sizeOf(digest)) === size) return this.touch(digest);
-      const path = this.pathOf(digest);
-      await this.ingest.download({ digest, size, path }, download, signal, onBytes);
+    const path = this.pathOf(digest);
+    const growth = new Growth(path, size);
+    const listener = { ...options, onWritten: growth.wrote };
+    const done = this.downloads.join(parseDigest(digest), listener, async (signal, progress) => {
+      if (await this.holds(digest, size)) return this.touch(digest);
+      await this.ingest.download({ digest, size, path }, download, signal, progress);
     });
+    done.then(
+      () => growth.end('whole'),
+      (error: unknown) => growth.end({ error }),
+    );
+    return { done, open: (part) => growth.open(part) };
+  }
+
+  async check(digest: Digest): Promise<boolean> {
+    const hash = createHash('sha256');
+    try {
+      const options = { highWaterMark: READ_BYTES };
+      for await (const chunk of createReadStream(this.pathOf(digest), options)) hash.update(chunk);
+    } catch (error) {
+      return absent(error) ?? false;
+    }
+    if (`sha256:${hash.digest('hex')}` === digest) return true;
+    await rm(this.pathOf(digest), { force: true });
+    return false;
   }
 
   lease(digests: Iterable<Digest>): () => void {
     return this.leases.take(digests);
+  }
+
+  /** Whether a blob is there, and sure to be whole: see {@link Ingest}. Being used makes it younger than the machine's start. */
+  private async holds(digest: Digest, size: number): Promise<boolean> {
+    const found = await stat(this.pathOf(digest)).catch(absent);
+    return found?.size === size && (found.mtimeMs >= STARTED_MS || (await this.check(digest)));
   }
 
   private async sizeOf(digest: Digest): Promise<number | undefined> {

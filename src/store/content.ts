@@ -2,6 +2,17 @@ import type { Readable } from 'node:stream';
 import type { Digest } from '../contract/brand.js';
 import type { BlobPart, Descriptor } from '../registry/types.js';
 
+/** A blob that is there, or on its way. */
+export interface Arriving {
+  /** Settles as {@link ContentStore.ensure} does; need not be waited for. */
+  done: Promise<void>;
+  /**
+   * A fresh stream of it or of a part, which waits for what has not come yet and fails as {@link done} does. It comes to
+   * the blob's end only when all of it was found to have its digest.
+   */
+  open(part?: BlobPart): Readable;
+}
+
 /**
  * Content by digest on the worker's disk, as an OCI image layout (image-spec, image-layout.md), shared by all steps and
  * by several workers of one host. What it holds is complete and matches its digest: writes go to a temporary file,
@@ -17,7 +28,7 @@ export interface ContentStore {
   read(digest: Digest, maxBytes: number): Promise<Buffer | undefined>;
   /** Stores small bytes under their digest. */
   write(bytes: Buffer): Promise<Digest>;
-  /** A fresh stream of a blob that is there, or of a part of it. */
+  /** A fresh stream of a blob that is there, or of a part of it. Its bytes are not checked, see {@link check}. */
   open(digest: Digest, part?: BlobPart): Readable;
   /**
    * Makes sure that a blob is there, calling `download` only when it is not. A download of the same digest under way in
@@ -31,6 +42,14 @@ export interface ContentStore {
     download: (signal: AbortSignal, from: number) => Promise<Readable>,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Promise<void>;
+  /** Like {@link ensure}, for those who can use a blob's first bytes before its last have come. */
+  arrive(
+    descriptor: Descriptor,
+    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    options: { signal: AbortSignal; onBytes?: (received: number) => void },
+  ): Arriving;
+  /** Reads a blob through. One that is damaged is dropped, so that it is fetched again. @returns whether it is whole */
+  check(digest: Digest): Promise<boolean>;
   /** Keeps these digests from being evicted until the returned function is called. */
   lease(digests: Iterable<Digest>): () => void;
 }

@@ -7,7 +7,10 @@ import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { hexOf } from '../registry/digest.js';
 import type { Claims } from './claims.js';
+import { READ_BYTES } from './growth.js';
+import { PartWriter } from './part-writer.js';
 import type { Room } from './room.js';
+import type { Progress } from './shared-downloads.js';
 import { codeOf, diskFull, writerName } from './writers.js';
 
 /** A blob that is to be, and where it belongs. */
@@ -17,10 +20,13 @@ export interface Arrival {
   path: string;
 }
 
-/** Fewer, larger reads: hashing what is there should take no longer than making the connection. */
-const READ_BYTES = 1024 * 1024;
-
-/** Writes blobs: to a file of the writer's own, checked, then renamed to their place, so that what has a name is whole. */
+/**
+ * Writes blobs: to a file of the writer's own, checked, then renamed to their place, so that what has a name is whole.
+ *
+ * Nothing is flushed to the disk. That took half of the time of a fleet's first mirror (20 images, 688 MB: 12 to 18 s
+ * with it, 6 to 9 s without), and protects from one thing only: that power is lost within seconds of a download. What
+ * was written before the machine started is therefore read through before it is used (`DirectoryContentStore`).
+ */
 export class Ingest {
   constructor(
     private readonly directory: string,
@@ -33,7 +39,7 @@ export class Ingest {
     const temporary = join(this.directory, writerName());
     await this.settled(size, async () => {
       try {
-        await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600, flush: true });
+        await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600 });
         await rename(temporary, path);
       } finally {
         await rm(temporary, { force: true });
@@ -49,13 +55,13 @@ export class Ingest {
     arrival: Arrival,
     download: (signal: AbortSignal, from: number) => Promise<Readable>,
     signal: AbortSignal,
-    onBytes: (received: number) => void,
+    progress: Progress,
   ): Promise<void> {
     const key = hexOf(arrival.digest);
     const part = await this.parts.claim(key);
     try {
       await this.settled(arrival.size, async () => {
-        await this.receive(part, arrival, download, signal, onBytes);
+        await this.receive(part, arrival, download, signal, progress);
         await rename(part, arrival.path);
       });
     } catch (error) {
@@ -74,7 +80,7 @@ export class Ingest {
     { digest, size }: Arrival,
     download: (signal: AbortSignal, from: number) => Promise<Readable>,
     signal: AbortSignal,
-    onBytes: (received: number) => void,
+    progress: Progress,
   ): Promise<void> {
     const file = await open(part, constants.O_RDWR | constants.O_CREAT, 0o600);
     let received = (await file.stat()).size;
@@ -88,17 +94,22 @@ export class Ingest {
       const [source] = await Promise.all([opening, hashStart(file, received, hash, signal)]);
       source.on('error', () => undefined); // reading it reports the error; before that nobody listens
       addAbortSignal(signal, source);
+      const writer = new PartWriter(file, received, (length) => progress.onWritten(part, length));
       try {
+        if (received > 0) progress.onWritten(part, received);
         for await (const chunk of source) {
           const bytes: Buffer = chunk;
           if (received + bytes.length > size)
             throw new Worthless(digest, `has more than the ${size} bytes that were announced`);
           hash.update(bytes);
-          await writeAt(file, bytes, received);
           received += bytes.length;
-          onBytes(received);
+          await writer.add(bytes);
+          progress.onBytes(received);
         }
+        await writer.end();
       } catch (error) {
+        // What has come is kept to be gone on with; that it can't be written matters less than why it broke off.
+        await writer.end().catch(() => undefined);
         if (error instanceof FactoryError || isFileError(error)) throw error;
         signal.throwIfAborted();
         const why = `broke off after ${received} of ${size} bytes (${codeOf(error) ?? 'no code'})`;
@@ -107,7 +118,6 @@ export class Ingest {
       if (received < size) throw corrupt(digest, `ended after ${received} of ${size} bytes`);
       if (`sha256:${hash.digest('hex')}` !== digest)
         throw new Worthless(digest, 'has other bytes than its digest says');
-      await file.datasync(); // a name must not outlive its bytes when the machine loses power
     } finally {
       opening.then(
         (source) => source.destroy(),
@@ -153,14 +163,6 @@ async function hashStart(file: FileHandle, length: number, hash: Hash, signal: A
     if (bytesRead === 0) throw new Error('a part of a download became shorter');
     hash.update(buffer.subarray(0, bytesRead));
     at += bytesRead;
-  }
-}
-
-/** At its own place, so that even two who think a part is theirs write the same bytes to the same places. */
-async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
   }
 }
 

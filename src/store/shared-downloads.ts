@@ -1,14 +1,23 @@
 import type { Digest } from '../contract/brand.js';
 
-export interface Listener {
+/** How a download goes. */
+export interface Progress {
+  /** The sum of bytes that came, with what was there before. */
+  onBytes(received: number): void;
+  /** So many bytes of the blob are in this file, which is renamed at the end. */
+  onWritten(file: string, length: number): void;
+}
+
+export interface Listener extends Partial<Progress> {
   signal: AbortSignal;
-  onBytes?: (received: number) => void;
 }
 
 interface Download {
   done: Promise<void>;
   abort: AbortController;
   listeners: Set<Listener>;
+  /** What {@link Progress.onWritten} said last, for whoever joins later. */
+  written: { file: string; length: number } | undefined;
 }
 
 /** One download per digest, whoever asks: it goes on as long as one caller wants it, and stops with the last. */
@@ -19,11 +28,12 @@ export class SharedDownloads {
   async join(
     digest: Digest,
     listener: Listener,
-    start: (signal: AbortSignal, onBytes: (received: number) => void) => Promise<void>,
+    start: (signal: AbortSignal, progress: Progress) => Promise<void>,
   ): Promise<void> {
     listener.signal.throwIfAborted();
     const download = this.running.get(digest) ?? this.start(digest, start);
     download.listeners.add(listener);
+    if (download.written !== undefined) listener.onWritten?.(download.written.file, download.written.length);
     return new Promise<void>((resolve, reject) => {
       const giveUp = (): void => reject(listener.signal.reason);
       const leave = (): void => {
@@ -50,19 +60,20 @@ export class SharedDownloads {
     });
   }
 
-  private start(
-    digest: Digest,
-    run: (signal: AbortSignal, onBytes: (received: number) => void) => Promise<void>,
-  ): Download {
+  private start(digest: Digest, run: (signal: AbortSignal, progress: Progress) => Promise<void>): Download {
     const abort = new AbortController();
-    const listeners = new Set<Listener>();
-    const tell = (received: number): void => {
-      for (const { onBytes } of listeners) onBytes?.(received);
-    };
-    const done = run(abort.signal, tell).finally(() => {
-      if (this.running.get(digest)?.abort === abort) this.running.delete(digest);
+    const download: Download = { done: Promise.resolve(), abort, listeners: new Set(), written: undefined };
+    download.done = run(abort.signal, {
+      onBytes: (received) => {
+        for (const { onBytes } of download.listeners) onBytes?.(received);
+      },
+      onWritten: (file, length) => {
+        download.written = { file, length };
+        for (const { onWritten } of download.listeners) onWritten?.(file, length);
+      },
+    }).finally(() => {
+      if (this.running.get(digest) === download) this.running.delete(digest);
     });
-    const download = { done, abort, listeners };
     this.running.set(digest, download);
     return download;
   }

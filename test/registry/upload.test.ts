@@ -45,10 +45,23 @@ it('a blob that is there is not sent, and not asked for twice', async () => {
   const ensure = () => client.ensureBlob(repository, BLOB, open, {});
   expect(await Promise.all([ensure(), ensure()])).toEqual([{ how: 'present' }, { how: 'present' }]);
   await ensure();
-  expect(methods(server.seen)).toBe('HEAD');
+  // What a mount is answered with says nothing here, and from then on this host is asked.
+  expect(methods(server.seen)).toBe('POST HEAD');
   client.forget(repository);
   await ensure();
-  expect(methods(server.seen)).toBe('HEAD HEAD');
+  expect(methods(server.seen)).toBe('POST HEAD HEAD');
+});
+
+it('a small blob is asked for and its upload opened by one request, a mount of the repository from itself', async () => {
+  const server = await hostile(taking());
+  const repository = repositoryAt(server.host);
+  expect(await clientFor().ensureBlob(repository, BLOB, open, {})).toEqual({ how: 'uploaded' });
+  expect(methods(server.seen)).toBe('POST PUT');
+  const { searchParams } = new URL(server.seen[0]?.path ?? '', 'http://x');
+  expect([searchParams.get('mount'), searchParams.get('from')]).toEqual([BLOB.digest, 'a/b']);
+  const having = await hostile([{ on: `POST ${UPLOADS}`, reply: { status: 201 } }]);
+  expect(await clientFor().ensureBlob(repositoryAt(having.host), BLOB, open, {})).toEqual({ how: 'present' });
+  expect(methods(having.seen)).toBe('POST');
 });
 
 it('a blob of the same host is mounted by one request, with the right to both repositories', async () => {
@@ -83,7 +96,7 @@ it('a hundred callers of one blob wait for one upload, without a warning', async
   );
   const results = (await Promise.all(all)).map(({ how }) => how);
   expect(results.filter((how) => how === 'uploaded')).toHaveLength(1);
-  expect(methods(server.seen)).toBe('HEAD POST PUT');
+  expect(methods(server.seen)).toBe('POST PUT');
   expect(warned).not.toHaveBeenCalled();
 });
 
@@ -130,7 +143,7 @@ it.each<[string, Reply]>([
   const login = { forHost: async () => ({ kind: 'password', user: 'u', password: 'p' }) as const };
   const client = clientFor({ credentials: login });
   expect(await client.ensureBlob(repositoryAt(server.host), BLOB, fresh, {})).toEqual({ how: 'uploaded' });
-  expect([opened, methods(server.seen)]).toEqual([2, 'HEAD POST PUT POST PUT']);
+  expect([opened, methods(server.seen)]).toEqual([2, 'POST PUT POST PUT']);
 });
 
 it.each<[string, Rule[], string]>([

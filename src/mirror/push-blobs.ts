@@ -1,0 +1,136 @@
+import pLimit from 'p-limit';
+import { FactoryError } from '../common/errors.js';
+import type { StepContext } from '../common/step.js';
+import type { PushTask } from '../contract/activities.js';
+import type { PushSummary } from '../contract/outcome.js';
+import { splitReference } from '../registry/reference.js';
+import type { BlobPart, Descriptor, Registry, UploadResult } from '../registry/types.js';
+import type { Arriving, ContentStore } from '../store/content.js';
+import type { BlobLocations } from './blob-locations.js';
+import type { BuiltTree } from './built.js';
+import type { SourceFetcher } from './fetch.js';
+
+/** Blobs of one image under way at once: enough to fill a link, few enough to share it with other images. */
+const BLOBS_AT_ONCE = 4;
+
+export interface BlobDependencies {
+  content: ContentStore;
+  fetcher: SourceFetcher;
+  target: Registry;
+  locations: BlobLocations;
+}
+
+/**
+ * Brings an image's blobs into the target's repository. What is there, or can be mounted, does not leave the source; what
+ * has to be fetched is sent on while it comes.
+ *
+ * @throws FactoryError of the registries and the content store.
+ */
+export async function pushBlobs(
+  { blobs, made }: BuiltTree,
+  task: PushTask,
+  dependencies: BlobDependencies,
+  context: StepContext,
+): Promise<PushSummary> {
+  const total = blobs.reduce((sum, blob) => sum + blob.size, 0);
+  const summary: PushSummary = { blobs: blobs.length, uploadedBlobs: 0, mountedBlobs: 0, uploadedBytes: 0 };
+  let bytes = 0;
+  const limit = pLimit(BLOBS_AT_ONCE);
+  // One failed blob ends the push: the others are told, so that none goes on behind a retry's back.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const onBytes = (count: number): void => {
+    bytes += count;
+    context.progress({ phase: 'push', bytes, total });
+  };
+  // The largest first: what is left at the end is then short.
+  const ends = await Promise.allSettled(
+    blobs
+      .toSorted((a, b) => b.size - a.size)
+      .map((blob) =>
+        limit(async () => {
+          try {
+            signal.throwIfAborted();
+            const push = new BlobPush(blob, made.has(blob.digest), task, dependencies, signal, onBytes);
+            const how = await push.run();
+            if (how === 'mounted') summary.mountedBlobs++;
+            if (how !== 'uploaded') return onBytes(blob.size);
+            summary.uploadedBlobs++;
+            summary.uploadedBytes += blob.size;
+          } catch (error) {
+            stop.abort(error);
+            throw error;
+          }
+        }),
+      ),
+  );
+  context.signal.throwIfAborted();
+  if (stop.signal.aborted) throw stop.signal.reason;
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return summary;
+}
+
+class BlobPush {
+  #told = 0;
+
+  constructor(
+    private readonly blob: Descriptor,
+    /** Whether we made it, so that no source has it. */
+    private readonly made: boolean,
+    private readonly task: PushTask,
+    private readonly dependencies: BlobDependencies,
+    private readonly signal: AbortSignal,
+    private readonly onBytes: (count: number) => void,
+  ) {}
+
+  async run(): Promise<UploadResult['how']> {
+    const { content } = this.dependencies;
+    const { digest } = this.blob;
+    try {
+      return await this.#send();
+    } catch (error) {
+      // Other bytes than meant: where ours are to blame, damaged on this disk since, they are fetched anew.
+      const corrupt = error instanceof FactoryError && error.type === 'TransferCorrupt';
+      if (!corrupt || !(await content.has(digest)) || (await content.check(digest))) throw error;
+      return this.#send();
+    }
+  }
+
+  async #send(): Promise<UploadResult['how']> {
+    const { blob, signal, dependencies, task } = this;
+    const { target, locations } = dependencies;
+    const repository = splitReference(task.target);
+    const stop = new AbortController();
+    const fetching = this.#fetching(AbortSignal.any([signal, stop.signal]));
+    try {
+      const { how } = await locations.bring(repository, blob.digest, signal, (mountFrom) =>
+        target.ensureBlob(repository, blob, fetching.open, {
+          signal,
+          onBytes: (sent) => {
+            this.onBytes(sent - this.#told);
+            this.#told = sent;
+          },
+          ...(mountFrom === undefined ? {} : { mountFrom }),
+        }),
+      );
+      await fetching.arriving()?.done;
+      return how;
+    } catch (error) {
+      stop.abort(error);
+      await fetching.arriving()?.done.catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Fetches only when somebody opens it: what the target has need not leave the source. */
+  #fetching(signal: AbortSignal) {
+    const { content, fetcher } = this.dependencies;
+    let arriving: Arriving | undefined;
+    const open = (part?: BlobPart) => {
+      if (this.made) return content.open(this.blob.digest, part);
+      arriving ??= fetcher.arrive(this.task.source, this.blob, { signal });
+      return arriving.open(part);
+    };
+    return { open, arriving: () => arriving };
+  }
+}

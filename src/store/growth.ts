@@ -1,0 +1,95 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { BlobPart } from '../registry/types.js';
+import { codeOf } from './writers.js';
+
+/** A read this large costs half of what reads of 64 KiB do (measured). */
+export const READ_BYTES = 1024 * 1024;
+
+/** A part of a file as a stream. */
+export function readPart(path: string, { from, length }: BlobPart): Readable {
+  if (length === 0) return Readable.from([]); // a stream's `end` can't say so, it is included
+  return createReadStream(path, { start: from, end: from + length - 1, highWaterMark: READ_BYTES });
+}
+
+/**
+ * A blob's bytes while they arrive: readers follow the file as it grows. The last of them are held back until the whole
+ * was found to have its digest, so nobody ever gets to the end of wrong bytes.
+ */
+export class Growth {
+  #state: 'coming' | 'whole' | { error: unknown } = 'coming';
+  #part: string | undefined;
+  #written = 0;
+  #waiting: (() => void)[] = [];
+
+  /** @param path where the blob is once it is whole. */
+  constructor(
+    private readonly path: string,
+    private readonly size: number,
+  ) {}
+
+  /** So much is in the file by now. */
+  readonly wrote = (part: string, length: number): void => {
+    this.#part = part;
+    this.#written = length;
+    this.#wake();
+  };
+
+  end(state: 'whole' | { error: unknown }): void {
+    this.#state = state;
+    this.#wake();
+  }
+
+  /** A stream that waits for what is not there yet. It fails with the download's error. */
+  open(part: BlobPart = { from: 0, length: this.size }): Readable {
+    if (this.#state === 'whole') return readPart(this.path, part);
+    return Readable.from(this.#follow(part), { objectMode: false, highWaterMark: READ_BYTES });
+  }
+
+  async *#follow({ from, length }: BlobPart): AsyncGenerator<Buffer> {
+    const end = from + length;
+    let file: FileHandle | undefined;
+    try {
+      for (let at = from; at < end; ) {
+        const until = await this.#readable(at, end);
+        file ??= await this.#open();
+        const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, until - at));
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+        if (bytesRead === 0) throw new Error('a download became shorter while it was read');
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** Up to where it may be read; waits until that is worth a read. */
+  async #readable(at: number, end: number): Promise<number> {
+    for (;;) {
+      if (this.#state === 'whole') return end;
+      if (this.#state !== 'coming') throw this.#state.error;
+      const until = Math.min(end, this.#written, this.size - READ_BYTES);
+      if (until >= at + READ_BYTES || (until === end && until > at)) return until;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    const part = this.#state === 'whole' ? undefined : this.#part;
+    try {
+      return await open(part ?? this.path);
+    } catch (error) {
+      // It has got its name since.
+      if (part === undefined || codeOf(error) !== 'ENOENT') throw error;
+      return open(this.path);
+    }
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
