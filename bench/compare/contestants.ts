@@ -72,12 +72,12 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
 });
 
 /** A whole run of the product, whose worker has nothing of the images before. */
-export const runMirrors = (bench: Bench, worker: BenchWorker): Contestant => ({
+export const runMirrors = (bench: Bench, worker: BenchWorker, { scan } = { scan: false }): Contestant => ({
   name: 'ours, whole run',
   once: async (images) => {
     await worker.forget();
     return intoTarget(bench, images, async (target) => {
-      const { seconds, result } = await worker.run({ registry: target, include: repositories(images) });
+      const { seconds, result } = await worker.run({ registry: target, scan, include: repositories(images) });
       if (result.counts.mirrored !== images.length) throw new Error(JSON.stringify(result.counts));
       return seconds;
     });

@@ -10,6 +10,8 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 const ACCOUNT = 'benchAccount';
 const API_KEY = `pat.${ACCOUNT}.bench.secret`;
 const CONCURRENCY = 5;
+/** The server may hand an activity to the worker that asks for it, as Temporal Cloud does; 1.29 needs to be told. */
+const EAGER = { 'system.enableActivityEagerExecution': 'true' };
 
 export interface WholeRun {
   /** From the start of the workflow to its result. */
@@ -33,7 +35,7 @@ export class Factory {
 
   /** @param images names without a host, `bench/app-00:1` */
   static async start(program: string, directory: string, images: readonly string[]): Promise<Factory> {
-    const temporal = await startTemporal({ program, uiPort: false });
+    const temporal = await startTemporal({ program, uiPort: false, dynamicConfig: EAGER });
     const defaults = Object.fromEntries(images.map((image, number) => [`image${number}Tag`, image]));
     const harness = await startHarnessSimulator({
       account: ACCOUNT,

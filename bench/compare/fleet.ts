@@ -26,13 +26,12 @@ export function incompressible(seed: string, bytes: number): Buffer {
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(bytes));
 }
 
+const baseContent = incompressible('base', 16 * MIB);
+
 /** The same bytes on every platform, as files that don't depend on it are. */
 const base: LayerSpec = {
   createdBy: '/bin/sh -c #(nop) ADD file:bookworm in /',
-  entries: () => [
-    ...debian('12.12', PACKAGES, 'amd64'),
-    { path: 'usr/lib/base.bin', content: incompressible('base', 16 * MIB) },
-  ],
+  entries: () => [...debian('12.12', PACKAGES, 'amd64'), { path: 'usr/lib/base.bin', content: baseContent }],
 };
 
 /**

@@ -12,6 +12,8 @@ export const LABEL = { key: 'com.example.team', value: 'platform' };
 /** One image by one peer: source and target are whole references on plain-HTTP registries. */
 export interface Peer {
   name: string;
+  /** Whether what `copy` makes is the source's, byte by byte. */
+  exact: boolean;
   /** With labels, where it can. */
   mirror(source: string, target: string): Promise<unknown>;
   /** As it would be said every night; the same as `mirror` where it has no other word. */
@@ -30,11 +32,12 @@ export function peersOf({ tools, skopeo, docker }: Programs, home: string): Peer
   const peers: Peer[] = [
     {
       name: 'regctl',
+      exact: true,
       mirror: (source, target) =>
         regctl(source, target, 'mod', source, '--create', target, '--label', `${LABEL.key}=${LABEL.value}`),
       copy: (source, target) => regctl(source, target, 'copy', source, target),
     },
-    { name: 'crane', mirror: crane, copy: crane },
+    { name: 'crane', exact: true, mirror: crane, copy: crane },
   ];
   if (skopeo !== undefined) {
     const copy = (source: string, target: string): Promise<string> =>
@@ -46,7 +49,7 @@ export function peersOf({ tools, skopeo, docker }: Programs, home: string): Peer
         ],
         { home },
       );
-    peers.push({ name: 'skopeo', mirror: copy, copy });
+    peers.push({ name: 'skopeo', exact: true, mirror: copy, copy });
   }
   if (docker !== undefined) {
     const loop = async (source: string, target: string): Promise<void> => {
@@ -62,7 +65,7 @@ export function peersOf({ tools, skopeo, docker }: Programs, home: string): Peer
       });
       await command('docker', ['push', '--quiet', target], { home, env });
     };
-    peers.push({ name: 'docker loop (one platform)', mirror: loop, copy: loop });
+    peers.push({ name: 'docker loop (one platform)', exact: false, mirror: loop, copy: loop });
   }
   return peers;
 }
