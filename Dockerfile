@@ -3,7 +3,10 @@
 #   docker build -t harness-ci-image-factory .
 #
 # Any Debian-like image with Node.js 20.19 or newer and npm can be the base (docs/deploying.md).
+# Trivy comes from the release that src/demo/tools pins, proved by its checksum; where GitHub can't be reached, from an
+# image that has it: --build-arg TRIVY_IMAGE=aquasec/trivy:0.76.0
 ARG BASE_IMAGE=node:24-bookworm-slim
+ARG TRIVY_IMAGE=release
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
@@ -12,13 +15,16 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run -s build
-# Trivy as the demo and the tests have it: the release that src/demo/tools pins, proved by its checksum.
-RUN node dist/build/install-trivy.js /usr/local/bin/trivy && trivy --version
 # What production does not load; the SDK's native part comes for every platform, and one is enough.
 RUN npm prune --omit=dev --no-audit --no-fund \
   && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
     ! -name "$(node -p "process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')")-unknown-linux-gnu" \
     -exec rm -rf {} +
+
+FROM build AS release
+RUN node dist/build/install-trivy.js /usr/local/bin/trivy
+
+FROM ${TRIVY_IMAGE} AS trivy
 
 FROM ${BASE_IMAGE}
 # Trivy trusts the system's certificates, which slim images lack.
@@ -29,7 +35,7 @@ RUN groupadd --gid 10001 factory \
   && install -d -o factory -g factory -m 0750 \
     /var/lib/image-factory /var/lib/image-factory/content /var/lib/image-factory/trivy /var/lib/image-factory/reports
 WORKDIR /app
-COPY --from=build /usr/local/bin/trivy /usr/local/bin/trivy
+COPY --from=trivy /usr/local/bin/trivy /usr/local/bin/trivy
 COPY --from=build /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY package.json LICENSE ./
