@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { BROKEN } from '../../src/demo/harness-simulator/faults.js';
 import {
   ACCOUNT,
   clientOf,
@@ -136,7 +137,7 @@ describe('the simulator gives each sample', () => {
 
   it('error-500.json, when it breaks', async () => {
     const simulator = await simulate();
-    simulator.fail({ how: { kind: 'broken' } });
+    simulator.fail({ how: BROKEN });
     const { status, body } = await ask(simulator.url, { path: PATH.default, infra: 'K8' });
     expect(status).toBe(500);
     expect(body).toEqual(withoutIds(JSON.parse(sample('error-500.json'))));

@@ -5,6 +5,7 @@ import { ACCOUNT, KEY, simulate } from '../support/harness.js';
 type Method = 'GET' | 'POST' | 'DELETE' | 'PUT';
 const A = `accountIdentifier=${ACCOUNT}`;
 const field = (entry: object) => JSON.stringify([entry]);
+const QUERY = JSON.stringify({ query: '{ __typename }' });
 const good = field({ field: 'addonTag', value: 'a/b:1' });
 
 describe('the simulator answers 400 to what no document describes', () => {
@@ -44,6 +45,12 @@ describe('the simulator answers 400 to what no document describes', () => {
     ['a scope on a connector', 'GET', `/ng/api/connectors/account.private_registry?${A}`],
     ['an organisation', 'GET', `/ng/api/connectors/private_registry?${A}&orgIdentifier=o`],
     ['a test with a body', 'POST', `/ng/api/connectors/testConnection/private_registry?${A}`, '{}'],
+    ['GraphQL by GET', 'GET', `/api/graphql?accountId=${ACCOUNT}&query={__typename}`],
+    ['GraphQL without an account', 'POST', '/api/graphql', QUERY],
+    ['GraphQL with the account as REST has it', 'POST', `/api/graphql?${A}`, QUERY],
+    ['GraphQL of another account', 'POST', '/api/graphql?accountId=b', QUERY],
+    ['GraphQL without a query', 'POST', `/api/graphql?accountId=${ACCOUNT}`, '{}'],
+    ['GraphQL as a form', 'POST', `/api/graphql?accountId=${ACCOUNT}`, QUERY, 'text/plain'],
     ['a GET test', 'GET', `/ng/api/connectors/testConnection/private_registry?${A}`],
   ])('%s', async (_what, method, path, body, type = 'application/json') => {
     const simulator = await simulate();
@@ -65,5 +72,28 @@ describe('the simulator answers 400 to what no document describes', () => {
     const response = await request(`${url}/anything`);
     await response.body.dump();
     expect(response.statusCode).toBe(401);
+  });
+
+  it('and errors under 200 to GraphQL that its schema does not know', async () => {
+    const { url, state } = await simulate();
+    const ask = async (query: string) => {
+      const response = await request(`${url}/api/graphql?accountId=${ACCOUNT}`, {
+        method: 'POST',
+        headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      expect(response.statusCode).toBe(200);
+      return response.body.json();
+    };
+    const images = (account: string) =>
+      `{ ciExecutionImages(accountId: "${account}", infra: ["K8"]) { infra overrides { field } } }`;
+    const unknown = { errors: [{ message: expect.stringContaining("'ciExecutionImages' in type 'Query'") }] };
+    expect(await ask('{ broken')).toMatchObject({ errors: [{ message: expect.stringContaining('Syntax') }] });
+    expect(await ask(images(ACCOUNT))).toMatchObject(unknown);
+    state.graphqlHasImages = true;
+    expect(await ask(images(ACCOUNT))).toEqual({
+      data: { ciExecutionImages: [{ infra: 'K8', overrides: [] }] },
+    });
+    expect(await ask(images('other'))).toMatchObject({ errors: [{ message: 'User not authorized.' }] });
   });
 });

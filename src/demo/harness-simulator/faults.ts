@@ -9,8 +9,6 @@ export interface Fault {
   after?: boolean;
   how:
     | { kind: 'answer'; status: number; body?: string; headers?: Record<string, string> }
-    /** Harness breaks, and says so as it does. */
-    | { kind: 'broken' }
     /** Headers and the first half of a good answer, then the connection ends. */
     | { kind: 'half' }
     /** No answer at all; the connection stays open. */
@@ -18,17 +16,19 @@ export interface Fault {
     | { kind: 'reset' };
 }
 
+/** Harness breaks, and says so as it does. */
+export const BROKEN: Fault['how'] = {
+  kind: 'answer',
+  status: serverError().status,
+  body: JSON.stringify(serverError().body),
+};
+
 /** Answers as the fault says. `good` is what would have been sent. */
 export function sendFault(response: ServerResponse, { how }: Fault, good: Answer): void {
   switch (how.kind) {
     case 'answer':
       response.writeHead(how.status, { 'content-type': 'text/html', ...how.headers }).end(how.body ?? '');
       return;
-    case 'broken': {
-      const { status, body } = serverError();
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-      return;
-    }
     case 'half': {
       const whole = Buffer.from(JSON.stringify(good.body));
       response.writeHead(good.status, { 'content-type': 'application/json', 'content-length': whole.length });
