@@ -10,7 +10,7 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 const ACCOUNT = 'benchAccount';
 const API_KEY = `pat.${ACCOUNT}.bench.secret`;
 const CONCURRENCY = 5;
-/** The server may hand an activity to the worker that asks for it, as Temporal Cloud does; 1.29 needs to be told. */
+/** The server may hand an activity at once to the worker whose workflow asks for it: a server of 1.29 has to be told. */
 const EAGER = { 'system.enableActivityEagerExecution': 'true' };
 
 export interface WholeRun {

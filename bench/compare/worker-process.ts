@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceEnvironment } from '../../src/demo/services/environment.js';
 
-const ENTRY = fileURLToPath(new URL('../../src/worker.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
 /** USER_HZ, which Linux fixes at 100 for /proc. */
 const TICKS_PER_SECOND = 100;
 
@@ -23,13 +23,13 @@ export interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-/** The product's worker as a process of its own, with a directory of its own. */
+/** The product's worker as it is in production (`npm run build`), with a directory of its own. */
 export async function startWorkerProcess(
   directory: string,
   env: Record<string, string>,
 ): Promise<WorkerProcess> {
   const [content, reports] = [join(directory, 'content'), join(directory, 'reports')];
-  const child = spawn(process.execPath, ['--import', 'tsx', ENTRY], {
+  const child = spawn(process.execPath, [ENTRY], {
     env: serviceEnvironment({
       HOME: directory,
       CONTENT_DIR: content,
@@ -74,7 +74,6 @@ export async function startWorkerProcess(
 }
 
 async function emptyFolder(folder: string): Promise<void> {
-  const { readdir } = await import('node:fs/promises');
   await Promise.all(
     (await readdir(folder)).map((name) => rm(join(folder, name), { recursive: true, force: true })),
   );
