@@ -1,0 +1,111 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FactoryError } from '../../src/common/errors.js';
+import type { PushTask } from '../../src/contract/activities.js';
+import { pushImage } from '../../src/mirror/push.js';
+import { RegistryError } from '../../src/registry/errors.js';
+import { splitReference } from '../../src/registry/reference.js';
+import type { Registry } from '../../src/registry/types.js';
+import { imageOf, layerOf, twoPlatformImage } from '../support/images.js';
+import { watchRequests } from '../support/request-counter.js';
+import { built, context, crane, openSides, type Sides } from './side.js';
+
+const push = (sides: Sides, task: PushTask, target: Registry = sides.registry) =>
+  pushImage(task, { ...sides, target }, context());
+
+describe('bytes', () => {
+  it('leave the source once and reach the target once, also for images that are pushed at the same time', async () => {
+    const sides = await openSides();
+    const shared = layerOf({ 'lib/shared': 'the same in all' });
+    const tasks = [];
+    for (const name of ['a', 'b', 'c', 'd'])
+      tasks.push(
+        await built(sides, `harness/${name}:1`, imageOf({ layers: [shared, layerOf({ own: name })] })),
+      );
+    const sent = watchRequests();
+    const summaries = await Promise.all(tasks.map((task) => push(sides, task)));
+    const fetched = sent.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'));
+    expect(fetched).toHaveLength(5);
+    expect(summaries.reduce((sum, { mountedBlobs }) => sum + mountedBlobs, 0)).toBe(3);
+    for (const { target } of tasks) await crane('validate', '--remote', target);
+  });
+
+  it('that the target has do not leave the source, when nothing was scanned before', async () => {
+    const sides = await openSides();
+    const shared = layerOf({ 'lib/shared': 'the same in both' });
+    const first = await built(sides, 'harness/app:1', imageOf({ layers: [shared, layerOf({ app: '1' })] }));
+    await push(sides, first);
+    // Another worker: it has nothing and remembers nothing.
+    const second = await built(sides, 'harness/app:2', imageOf({ layers: [shared, layerOf({ app: '2' })] }));
+    await writeFile(sides.content.pathOf(shared.descriptor.digest), '');
+    const target = sides.client();
+    onTestFinished(() => target.close());
+    const sent = watchRequests();
+    const summary = await push(sides, second, target);
+    expect(summary).toMatchObject({ blobs: 3, uploadedBlobs: 2 });
+    const fetched = sent.filter(({ host, path }) => host === sides.source.host && path.includes('/blobs/'));
+    expect(fetched.map(({ path }) => path).join()).not.toContain(shared.descriptor.digest);
+  });
+
+  it('that were damaged on the worker’s disk are noticed, fetched again and never tagged', async () => {
+    const sides = await openSides();
+    const image = twoPlatformImage();
+    const task = await built(sides, 'harness/app:1', image);
+    const layer = image.platforms[0]?.layers[0];
+    if (layer === undefined) throw new Error('an image without a layer');
+    // As after a scan: it is in the content store, where a bit then flips.
+    await sides.fetcher.blob(task.source, layer.descriptor, { signal: context().signal });
+    const path = sides.content.pathOf(layer.descriptor.digest);
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    const sent = watchRequests();
+    await push(sides, task);
+    const about = sent.filter(({ host, path: to }) => host === sides.source.host && to.includes('/blobs/'));
+    expect(about.filter(({ path: to }) => to.includes(layer.descriptor.digest))).toHaveLength(1);
+    expect((await readFile(path)).equals(layer.bytes)).toBe(true);
+    await crane('validate', '--remote', task.target);
+  });
+
+  it('that arrive wrong at the target, and are right on the disk, are the target’s fault', async () => {
+    const sides = await openSides();
+    const image = imageOf();
+    const task = await built(sides, 'harness/app:1', image);
+    const layer = image.platforms[0]?.layers[0]?.descriptor;
+    if (layer === undefined) throw new Error('an image without a layer');
+    await sides.fetcher.blob(task.source, layer, { signal: context().signal });
+    const target = sides.client();
+    onTestFinished(() => target.close());
+    let tried = 0;
+    target.ensureBlob = async () => {
+      tried++;
+      throw new FactoryError('TransferCorrupt', 'the target received other bytes');
+    };
+    await expect(push(sides, task, target)).rejects.toThrow('the target received other bytes');
+    expect([tried <= 2, await sides.content.has(layer.digest)]).toEqual([true, true]);
+  });
+});
+
+it('a registry that lost a blob meanwhile is looked at again, and then takes the manifest', async () => {
+  const sides = await openSides();
+  const task = await built(sides, 'harness/app:1', imageOf());
+  const target = sides.client();
+  onTestFinished(() => target.close());
+  const put = target.putManifest.bind(target);
+  let refused = 0;
+  target.putManifest = async (...call) => {
+    // Distribution 2.8 while another mount rewrites the blob's link (design, decision 5).
+    if (refused++ === 0)
+      throw new RegistryError('RegistryRejected', 'blob unknown', {
+        code: 'MANIFEST_BLOB_UNKNOWN',
+        status: 404,
+      });
+    await put(...call);
+  };
+  const sent = watchRequests();
+  await push(sides, task, target);
+  const looks = sent.filter(({ host, method }) => host === sides.target.host && method === 'HEAD');
+  expect(looks).toHaveLength(2);
+  expect(splitReference(task.target).host).toBe(sides.target.host);
+  await crane('validate', '--remote', task.target);
+});
