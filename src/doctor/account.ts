@@ -1,3 +1,4 @@
+import { FactoryError } from '../common/errors.js';
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
 import { resolveHarnessTarget } from '../config/resolve.js';
 import type { DiscoveredImage, DiscoverySummary } from '../contract/run.js';
@@ -17,19 +18,30 @@ export interface AccountReading {
   configs: InfraConfig[];
 }
 
-/** Reads what a run would read. @throws FactoryError as the run would meet it */
-export async function readAccount(situation: Situation, signal: AbortSignal): Promise<AccountReading> {
+/**
+ * Reads what a run would read.
+ *
+ * @returns null when flags and environment do not say whom to ask, or with which key: their own line names why.
+ * @throws FactoryError as the run would meet it
+ */
+export async function readAccount(situation: Situation, signal: AbortSignal): Promise<AccountReading | null> {
   const { environment, allowLists, input, template } = situation;
   const sources = template?.sources ?? ['default'];
   if (sources.length === 0) return { client: null, answeredBy: 'none', configs: [] };
   const { harnessUrl, harnessApiKeySecret } = input;
-  const harness = await resolveHarnessTarget({ harnessUrl, harnessApiKeySecret }, environment);
+  const harness = await resolveHarnessTarget({ harnessUrl, harnessApiKeySecret }, environment).catch(unsaid);
+  if (harness === null) return null;
   const access = await harnessAccess(environment, allowLists, { timeoutMs: ANSWER_MS });
   const client = access.client(harness);
   const infra = [...new Set(input.infra ?? INPUT_DEFAULTS.infra)];
   // Defaults are asked for in any case: their number is what shows that this is the account.
   const read = await readImages(client, { infra, sources: ['default', ...sources] }, signal);
   return { client, ...read };
+}
+
+function unsaid(error: unknown): null {
+  if (error instanceof FactoryError && ['InvalidInput', 'NotAllowed'].includes(error.type)) return null;
+  throw error;
 }
 
 /** Stands for a registry that nobody named: RFC 2606 keeps `.invalid` from ever being one. */

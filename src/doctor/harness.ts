@@ -1,4 +1,3 @@
-import { FactoryError } from '../common/errors.js';
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
 import type { DiscoveredImage } from '../contract/run.js';
 import { checkAccount } from '../harness/account-check.js';
@@ -10,9 +9,11 @@ import { type Finding, fail, failure, notChecked, ok } from './finding.js';
 import type { Situation } from './situation.js';
 
 /** Whether Harness accepts the key and shows the account's images. */
-export async function checkHarness(reading: Promise<AccountReading>): Promise<Finding> {
+export async function checkHarness(asked: Promise<AccountReading | null>): Promise<Finding> {
   try {
-    const { client, answeredBy, configs } = await reading;
+    const reading = await asked;
+    if (reading === null) return notChecked('the environment does not say whom to ask, or with which key');
+    const { client, answeredBy, configs } = reading;
     if (client === null) return ok('not asked: the template takes no images from Harness');
     const counts = configs.map((config) => ({
       infra: config.infra,
@@ -24,8 +25,6 @@ export async function checkHarness(reading: Promise<AccountReading>): Promise<Fi
     if (none === undefined) return ok(found);
     return fail(found, `set INFRA to what the account builds on: it has no images for ${none.infra}`);
   } catch (error) {
-    if (isOfInput(error))
-      return notChecked('the environment does not say whom to ask, with which key, or whom to trust');
     return failure(error, 'check HARNESS_URL and the network from here to it');
   }
 }
@@ -66,7 +65,3 @@ export async function checkConnector(
   if (target === null) return notChecked(`${works}, but there is no registry to compare its path with`);
   return ok(`${works}; Harness would pull ${target}`);
 }
-
-/** Faults that the environment's own line names. */
-const isOfInput = (error: unknown): boolean =>
-  error instanceof FactoryError && (error.type === 'InvalidInput' || error.type === 'NotAllowed');
