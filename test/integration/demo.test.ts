@@ -65,7 +65,7 @@ describe('the demo', () => {
   it('that is killed in the middle takes everything with it', async () => {
     const { directory, env } = await place();
     const demo = startCli(['demo'], env);
-    await demo.printed(/scan +\d/);
+    await demo.printed(/✓ .+ mirrored/);
     const before = (await processesOf(directory)).join('\n');
     for (const part of ['temporal server', 'registry serve', 'worker.ts']) expect(before).toContain(part);
     demo.child.kill('SIGKILL');
