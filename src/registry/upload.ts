@@ -2,7 +2,7 @@ import { blobName } from './blobs.js';
 import { RegistryError } from './errors.js';
 import type { Exchange } from './exchange.js';
 import { checkDigest, endOf, openSession, type Session } from './session.js';
-import { CHUNK_BYTES, SMALL_CHUNK_BYTES, type UploadManner, uploadMannerOf } from './traits.js';
+import { chunkBytesFor, SMALL_CHUNK_BYTES, type UploadManner, uploadMannerOf } from './traits.js';
 import { sendBody, type Upload } from './upload-body.js';
 import { ChunksRefused, uploadInChunks } from './upload-chunks.js';
 import type { UploadSessions } from './upload-sessions.js';
@@ -26,7 +26,7 @@ export class Uploader {
   async send(task: Upload, session: Session | undefined): Promise<void> {
     const { host } = task.repository;
     const { size } = task.descriptor;
-    const known = { manner: uploadMannerOf(host), chunkBytes: CHUNK_BYTES };
+    const known = { manner: uploadMannerOf(host), chunkBytes: chunkBytesFor(size) };
     const { manner, chunkBytes } = this.#learned.get(host) ?? known;
     if (manner === 'chunks' && size > Math.max(chunkBytes, session?.minChunk ?? 0)) {
       try {

@@ -2,11 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FactoryError } from '../../src/common/errors.js';
 import type { PushTask } from '../../src/contract/activities.js';
+import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { RegistryError } from '../../src/registry/errors.js';
 import { splitReference } from '../../src/registry/reference.js';
 import type { Registry } from '../../src/registry/types.js';
 import { imageOf, layerOf, twoPlatformImage } from '../support/images.js';
+import { REGISTRY_PROGRAMS } from '../support/programs.js';
 import { watchRequests } from '../support/request-counter.js';
 import { built, context, crane, openSides, type Sides } from './side.js';
 
@@ -85,6 +87,28 @@ describe('bytes', () => {
     expect([tried <= 2, await sides.content.has(layer.digest)]).toEqual([true, true]);
   });
 });
+
+it.each(REGISTRY_PROGRAMS)(
+  'two tags of one repository that share layers can be pushed at once and again, with %s',
+  async (program) => {
+    const sides = await openSides({}, program);
+    const shared = layerOf({ 'lib/shared': 'the same in both' });
+    const tasks: PushTask[] = [];
+    for (const tag of ['1', '2'])
+      tasks.push(await built(sides, `harness/app:${tag}`, imageOf({ layers: [shared, layerOf({ tag })] })));
+    // Each round is another worker, which remembers nothing; only the first has something to send.
+    const sent: number[] = [];
+    for (const _ of ['first', 'second', 'third']) {
+      const target = sides.client();
+      onTestFinished(() => target.close());
+      const own = { ...sides, locations: new BlobLocations(), target };
+      const ends = await Promise.all(tasks.map((task) => pushImage(task, own, context())));
+      sent.push(ends.reduce((sum, { uploadedBlobs }) => sum + uploadedBlobs, 0));
+      for (const { target: pushed } of tasks) await crane('validate', '--remote', pushed);
+    }
+    expect(sent).toEqual([5, 0, 0]);
+  },
+);
 
 it('a registry that lost a blob meanwhile is looked at again, and then takes the manifest', async () => {
   const sides = await openSides();

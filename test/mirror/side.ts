@@ -28,10 +28,10 @@ export const BUILD: BuildPushConfig = {
 };
 
 /** A source and a target, both real registries, and a worker's stores between them. */
-export async function openSides(configuration: Record<string, unknown> = {}) {
+export async function openSides(configuration: Record<string, unknown> = {}, program = 'registry') {
   const [source, target] = await Promise.all([
-    startRegistry({ configuration }),
-    startRegistry({ configuration }),
+    startRegistry({ configuration, program }),
+    startRegistry({ configuration, program }),
   ]);
   const directory = await temporaryDirectory();
   const client = () => new RegistryClient({ credentials: anonymous, insecureHosts: [] });

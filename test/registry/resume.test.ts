@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -11,28 +9,16 @@ import { MemoryUploadSessions } from '../../src/registry/upload-sessions.js';
 import { startCountingProxy } from '../support/counting-proxy.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { killedTransfer } from '../support/killed-transfer.js';
+import { REGISTRY_PROGRAMS } from '../support/programs.js';
 import { startRegistry, type TestRegistry } from '../support/registry-server.js';
 import { blobOf, clientFor } from './kit.js';
-
-const isOnPath = (program: string): boolean =>
-  (process.env.PATH ?? '').split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-
-/** Debian's `docker-registry` is distribution 2.8: an older kind to try as well where it is installed. */
-const PROGRAMS = ['registry', 'docker-registry'].filter((name, index) => index === 0 || isOnPath(name));
 
 const BYTES = randomBytes(2 * CHUNK_BYTES + 5);
 const BLOB = blobOf(BYTES);
 const open = (part: BlobPart = { from: 0, length: BYTES.length }): Readable =>
   Readable.from([BYTES.subarray(part.from, part.from + part.length)], { objectMode: false });
 
-describe.each(PROGRAMS)('with %s', (program) => {
+describe.each(REGISTRY_PROGRAMS)('with %s', (program) => {
   let registry: TestRegistry;
   beforeAll(async () => {
     registry = await startRegistry({ program });
