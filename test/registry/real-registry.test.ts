@@ -10,6 +10,7 @@ import { isBlobUnknown } from '../../src/registry/errors.js';
 import { OCI_INDEX } from '../../src/registry/media-types.js';
 import { atDigest, parseReference, type Repository } from '../../src/registry/reference.js';
 import type { Registry } from '../../src/registry/types.js';
+import { DISTRIBUTIONS } from '../support/distributions.js';
 import { startRegistry, TEST_LOGIN, type TestRegistry } from '../support/registry-server.js';
 import { blobOf, clientFor, documentOf, imageOf, referenceTo } from './kit.js';
 
@@ -51,10 +52,10 @@ async function pushIndex(client: Registry, repository: Repository, tag: string) 
   return index;
 }
 
-describe('with a real registry', () => {
+describe.each(DISTRIBUTIONS)('with a real registry (%s)', (program) => {
   let registry: TestRegistry;
   beforeAll(async () => {
-    registry = await startRegistry();
+    registry = await startRegistry({ program });
   });
   afterAll(() => registry.stop());
 
@@ -128,10 +129,10 @@ describe('with a real registry', () => {
   });
 });
 
-describe('with a registry that wants a login', () => {
+describe.each(DISTRIBUTIONS)('with a registry that wants a login (%s)', (program) => {
   let registry: TestRegistry;
   beforeAll(async () => {
-    registry = await startRegistry({ htpasswd: true });
+    registry = await startRegistry({ program, htpasswd: true });
   });
   afterAll(() => registry.stop());
 
@@ -158,8 +159,8 @@ describe('with a registry that wants a login', () => {
   });
 });
 
-it('a read-only registry refuses the probe at once', async () => {
-  const registry = await startRegistry({ readonly: true });
+it.each(DISTRIBUTIONS)('a read-only registry refuses the probe at once (%s)', async (program) => {
+  const registry = await startRegistry({ program, readonly: true });
   try {
     await expect(clientFor().probePush(parseReference(`${registry.host}/a`))).rejects.toMatchObject({
       type: 'RegistryRejected',
