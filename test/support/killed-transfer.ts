@@ -26,7 +26,7 @@ export interface KilledTransfer {
 
 /**
  * Copies a blob of `mebibytes` from one registry to another by a process that is killed (SIGKILL) half-way in the
- * download, started again, killed half-way in the upload, and started a third time.
+ * download, started again, killed when three quarters are uploaded, and started a third time.
  */
 export async function killedTransfer(options: {
   source: string;
@@ -74,7 +74,7 @@ export async function killedTransfer(options: {
     await source.passed('fromServer', size / 2);
     await first.kill();
     const second = run();
-    await target.passed('toServer', size / 2);
+    await target.passed('toServer', (size * 3) / 4);
     await second.kill();
     const [code] = await run().end;
     if (code !== 0) throw new Error(`the last attempt ended with ${code}`);

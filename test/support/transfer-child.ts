@@ -14,7 +14,9 @@ const sessions = await FileUploadSessions.open(directory);
 const client = new RegistryClient({ credentials: anonymous, insecureHosts: [], sessions });
 const [source, target] = [parseReference(from), parseReference(to)];
 const { signal } = new AbortController();
-await content.ensure(blob, (stop, at) => client.blob(source, blob, stop, at), { signal });
-const { how } = await client.ensureBlob(target, blob, (part) => content.open(digest, part), { signal });
+// As a push does where nothing was scanned: what comes is sent on at once.
+const arriving = content.arrive(blob, (stop, at) => client.blob(source, blob, stop, at), { signal });
+const { how } = await client.ensureBlob(target, blob, (part) => arriving.open(part), { signal });
+await arriving.done;
 await client.close();
 process.stdout.write(how);
