@@ -3,6 +3,8 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const buildImage =
-  ({ engine, stopping }: Dependencies): Activities['buildImage'] =>
+  ({ engine, stopping, traffic }: Dependencies): Activities['buildImage'] =>
   (task) =>
-    runStep((context) => engine.build(task, context), { handBack: stopping });
+    runStep((context) => traffic.count(task.runId, () => engine.build(task, context)), {
+      handBack: stopping,
+    });

@@ -7,6 +7,7 @@ import type { HarnessClient } from '../harness/client.js';
 import type { BlobLocations } from '../mirror/blob-locations.js';
 import type { SourceFetcher } from '../mirror/fetch.js';
 import type { Registry } from '../registry/types.js';
+import type { RunTraffic } from '../report/traffic.js';
 import type { Scanner } from '../scanners/scanner.js';
 import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
@@ -16,6 +17,8 @@ export interface Dependencies {
   environment: WorkerEnvironment;
   allowLists: AllowLists;
   evidence: EvidenceStore;
+  /** Counts what the steps of a run ask of registries. */
+  traffic: RunTraffic;
   content: ContentStore;
   /** Reads sources; knows Docker's own credentials only. */
   source: Registry;

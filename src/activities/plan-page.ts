@@ -10,8 +10,8 @@ import { runStep } from './step.js';
 const PATIENCE = 5;
 
 export const planPage =
-  ({ source, target, evidence, allowLists }: Dependencies): Activities['planPage'] =>
-  ({ config, page }) =>
+  ({ source, target, evidence, allowLists, traffic }: Dependencies): Activities['planPage'] =>
+  ({ runId, config, page }) =>
     runStep(async ({ signal }) => {
       const images = await readDiscovery(evidence, page, signal);
       const first = images.find((image) => image.target !== null)?.target;
@@ -19,6 +19,7 @@ export const planPage =
       const host = config.registry.split('/', 1)[0] ?? '';
       const ports = { source, target: target(first ? splitReference(first).host : host), evidence };
       const patient = Context.current().info.attempt < PATIENCE;
-      const items = await planImages(images, config, ports, patient, signal);
+      const plan = () => planImages(images, config, ports, patient, signal);
+      const items = await traffic.count(runId, plan);
       return { key: await writePlan(evidence, page, items, signal), items };
     });

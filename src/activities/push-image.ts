@@ -11,7 +11,8 @@ export const pushImage =
       (context) => {
         dependencies.allowLists.assertTarget(task.target);
         const target = dependencies.target(splitReference(task.target).host);
-        return push(task, { ...dependencies, target }, context);
+        const step = () => push(task, { ...dependencies, target }, context);
+        return dependencies.traffic.count(task.runId, step);
       },
       { handBack: dependencies.stopping },
     );

@@ -3,6 +3,8 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const scanImage =
-  ({ scanner, stopping }: Dependencies): Activities['scanImage'] =>
+  ({ scanner, stopping, traffic }: Dependencies): Activities['scanImage'] =>
   (task) =>
-    runStep((context) => scanner.scan(task, context), { handBack: stopping });
+    runStep((context) => traffic.count(task.runId, () => scanner.scan(task, context)), {
+      handBack: stopping,
+    });

@@ -6,13 +6,13 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const verifyImage =
-  ({ allowLists, freshTarget, fetcher, evidence }: Dependencies): Activities['verifyImage'] =>
+  ({ allowLists, freshTarget, fetcher, evidence, traffic }: Dependencies): Activities['verifyImage'] =>
   (task) =>
     runStep(async ({ signal }) => {
       allowLists.assertTarget(task.target);
       const target = freshTarget(splitReference(task.target).host);
       try {
-        await verify(task, { target, fetcher }, signal);
+        await traffic.count(task.runId, () => verify(task, { target, fetcher }, signal));
       } finally {
         await target.close();
       }

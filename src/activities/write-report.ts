@@ -4,6 +4,10 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const writeReport =
-  ({ evidence }: Dependencies): Activities['writeReport'] =>
+  ({ evidence, traffic }: Dependencies): Activities['writeReport'] =>
   (summary) =>
-    runStep(() => write(evidence, summary));
+    runStep(async ({ signal }) => {
+      const report = await write(evidence, summary, signal);
+      traffic.forget(summary.runId);
+      return report;
+    });

@@ -4,6 +4,7 @@ import { changesSection } from './html-changes.js';
 import { findingsSection } from './html-findings.js';
 import { imagesTable, trailTable } from './html-images.js';
 import { ageText, badge, digestText, evidenceLink, heads, minute, table } from './html-parts.js';
+import { trafficSection } from './html-traffic.js';
 import { html, type Markup, raw } from './markup.js';
 import type { Report } from './schema.js';
 import type { EvidenceFile } from './schema-parts.js';
@@ -128,6 +129,8 @@ ${findingsSection(report)}
 ${accountSection(report)}
 ${exceptions(report)}
 ${report.images.length > 0 && html`<h2>Digests</h2>${trailTable(report)}`}
+<h2>Traffic with registries</h2>
+${trafficSection(report)}
 ${evidence([...files, ...report.evidence])}
 <footer>Counts of images are of distinct (vulnerability, package) pairs after exceptions, the highest of all platforms. The same data for programs: <a href="report.json">report.json</a>, <a href="report.csv">report.csv</a>, <a href="report.sarif">report.sarif</a>.</footer>
 </main><script>${raw(SCRIPT)}</script></body>

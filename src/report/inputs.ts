@@ -7,6 +7,7 @@ import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { readRecords, readVerdict } from './records.js';
 import type { EvidenceFile } from './schema-parts.js';
+import { type HostTraffic, sumTraffic, trafficKeys } from './traffic.js';
 
 /** Reads at once; a store over the network is asked in parallel, a folder hardly notices. */
 const READERS = 8;
@@ -16,6 +17,8 @@ export interface ReportInputs {
   records: ImageRecord[];
   /** Whole verdicts of earlier runs, by key. */
   verdicts: Map<string, Verdict>;
+  /** What was asked of each host, by all workers. */
+  traffic: HostTraffic[];
   /** Everything that was read, and every scanner's output behind it, with its hash; each once. */
   files: EvidenceFile[];
 }
@@ -41,6 +44,18 @@ export async function readInputs(
   for (const { key, bytes } of held)
     if (bytes !== undefined) note('account before the run', key, digestOf(bytes));
 
+  const counted: Buffer[] = [];
+  for (const { key, bytes } of await Promise.all(
+    (await trafficKeys(evidence, summary.runId, signal)).map(async (key) => ({
+      key,
+      bytes: await read(key),
+    })),
+  )) {
+    if (bytes === undefined) continue;
+    counted.push(bytes);
+    note('requests and bytes that a worker counted', key, digestOf(bytes));
+  }
+
   const keys = new Set(
     records.flatMap(({ item, outcome }) =>
       item.state === 'unresolved' || item.lastVerdict === null || ('verdict' in outcome && outcome.verdict)
@@ -63,7 +78,7 @@ export async function readInputs(
   for (const { platforms } of [...own, ...verdicts.values()])
     for (const { platform, evidence: raw } of platforms)
       note(`scanner output, ${platform}`, raw.key, raw.digest);
-  return { records, verdicts, files: [...files.values()] };
+  return { records, verdicts, traffic: sumTraffic(counted), files: [...files.values()] };
 }
 
 function pageOf(key: string, bytes: Buffer | undefined) {

@@ -9,6 +9,7 @@ import type { Report, ReportImage } from './schema.js';
 import type { EvidenceFile, ImageFindings } from './schema-parts.js';
 import { sentenceOf } from './sentence.js';
 import { clip, compare } from './text.js';
+import type { HostTraffic } from './traffic.js';
 
 /** What the evidence store adds to the summary. */
 export interface ReportExtras {
@@ -19,6 +20,7 @@ export interface ReportExtras {
   /** What is different from the last run; null when there was none. */
   changes?: (images: readonly ReportImage[]) => Changes | null;
   evidence?: readonly EvidenceFile[];
+  traffic?: readonly HostTraffic[];
 }
 
 const HOUR = 3_600_000;
@@ -83,6 +85,7 @@ export function buildReport(
     counts,
     findings,
     changes: extras.changes?.(images) ?? null,
+    traffic: [...(extras.traffic ?? [])],
     evidence: [...(extras.evidence ?? [])],
     needsAttention: [],
     images,

@@ -46,6 +46,27 @@ export const changesSchema = z
   })
   .describe('What is different from the last run of this registry and account.');
 
+export const trafficSchema = z
+  .array(
+    z.object({
+      host: z.string().describe('`host[:port]` as asked: also token servers, and where redirects lead.'),
+      requests: z.int().min(0),
+      bytesIn: z.int().min(0).describe('Bytes of bodies that came.'),
+      bytesOut: z.int().min(0).describe('Bytes of bodies that went.'),
+      limited: z.int().min(0).describe('How often it asked us to slow down (429, or 503 with Retry-After).'),
+      remaining: z
+        .int()
+        .min(0)
+        .nullable()
+        .describe(
+          'What was left of its limit, as it said last (`ratelimit-remaining`); null where it never did.',
+        ),
+    }),
+  )
+  .describe(
+    'What this run asked of registries, by all workers. What Trivy fetches itself (its databases) is not in it.',
+  );
+
 export const evidenceFileSchema = z.object({ what: z.string(), key: z.string(), digest });
 
 export type ReportFinding = z.infer<typeof findingSchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { STEPS } from '../contract/outcome.js';
 import { INFRAS } from '../contract/run.js';
 import { SEVERITIES } from '../contract/verdict.js';
-import { changesSchema, evidenceFileSchema, imageFindingsSchema } from './schema-parts.js';
+import { changesSchema, evidenceFileSchema, imageFindingsSchema, trafficSchema } from './schema-parts.js';
 
 const digest = z.string().describe('`sha256:<64 hex>`');
 const time = z.string().describe('ISO 8601, UTC');
@@ -166,6 +166,7 @@ export const reportSchema = z
     changes: changesSchema
       .nullable()
       .describe('Null when there is no earlier run of this registry and account.'),
+    traffic: trafficSchema,
     evidence: z.array(evidenceFileSchema).describe('Every file that this report rests on, and its hash.'),
     needsAttention: z.array(attentionSchema),
     images: z.array(imageSchema),

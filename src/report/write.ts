@@ -54,6 +54,7 @@ export async function writeReport(
     verdicts,
     findings,
     evidence: inputs.files,
+    traffic: inputs.traffic,
     changes: (images) =>
       previous === undefined ? null : changesSince(previous.earlier, previous.key, images),
   });
