@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { KeptAction } from '../demo/kept.js';
 import type { World } from '../demo/world.js';
 import { CliExit, EXIT } from './exit.js';
+import { abortableCalls } from './interrupt.js';
 import { hanging, processTerminal, type Terminal } from './terminal.js';
 
 interface DemoOptions {
@@ -18,10 +19,7 @@ export function addDemoCommand(program: Command): void {
     .option('--keep', 'leave everything running afterwards, and say what to try')
     .option('--s3', 'keep reports and evidence in an S3 server instead of a folder')
     .action(async (options: DemoOptions) => {
-      const stop = new AbortController();
-      const onSignal = (): void => stop.abort(new CliExit(EXIT.imagesFailed, 'stopped'));
-      process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-      await demo(options, stop.signal, processTerminal());
+      await demo(options, stopSignal(), processTerminal());
     });
   const action = (name: KeptAction, description: string): void => {
     command
@@ -36,6 +34,23 @@ export function addDemoCommand(program: Command): void {
   };
   action('release', 'in a demo that is kept: Harness releases a new version of one image');
   action('break', 'in a demo that is kept: the registry loses content of one copy');
+}
+
+/** npm hands Ctrl-C on to a program that had it from the terminal already: what comes so soon is no second one. */
+const SAME_SIGNAL_MS = 500;
+
+/** Ends the demo in order on the first SIGINT or SIGTERM, at once on another. */
+function stopSignal(): AbortSignal {
+  const stop = abortableCalls();
+  let first = Number.POSITIVE_INFINITY;
+  const onSignal = (): void => {
+    // Whatever runs ends with this process (`services/supervise.js`).
+    if (performance.now() - first > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+    first = Math.min(first, performance.now());
+    stop.abort(new CliExit(EXIT.imagesFailed, 'stopped'));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return stop.signal;
 }
 
 // The demo's parts are loaded only here: a production install of the other commands does without them.

@@ -62,15 +62,23 @@ describe('the demo', () => {
     await expectNothingLeft(directory);
   }, 180_000);
 
-  it('that is killed in the middle takes everything with it', async () => {
-    const { directory, env } = await place();
-    const demo = startCli(['demo'], env);
-    await demo.printed(/✓ .+ mirrored/);
-    const before = (await processesOf(directory)).join('\n');
-    for (const part of ['temporal server', 'registry serve', 'worker.ts']) expect(before).toContain(part);
-    demo.child.kill('SIGKILL');
-    await expectNothingLeft(directory);
-  }, 180_000);
+  it.each([
+    { how: 'killed', signal: 'SIGKILL', end: { code: null } },
+    { how: 'stopped', signal: 'SIGINT', end: { code: 1, stderr: 'stopped\n' } },
+  ] as const)(
+    'that is $how in the middle takes everything with it',
+    async ({ signal, end }) => {
+      const { directory, env } = await place();
+      const demo = startCli(['demo'], env);
+      await demo.printed(/✓ .+ mirrored/);
+      const before = (await processesOf(directory)).join('\n');
+      for (const part of ['temporal server', 'registry serve', 'worker.ts']) expect(before).toContain(part);
+      demo.child.kill(signal);
+      expect(await demo.ended).toMatchObject(end);
+      await expectNothingLeft(directory);
+    },
+    180_000,
+  );
 
   it('that is kept, with its evidence in S3, can be tried as it says, and ends with Ctrl-C', async () => {
     const { directory, env } = await place();

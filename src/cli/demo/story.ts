@@ -31,9 +31,10 @@ export async function story(world: World, signal: AbortSignal, terminal: Termina
       { type: WORKFLOW.imageFactory, workflowId: DEFAULT_WORKFLOW_ID, summary: 'demo', input: world.input },
       terminal,
     );
-    const ended: Promise<unknown> = handle.result();
+    // A long poll that outlives its connection would be tried again, and throw where nobody can catch it.
+    const ended: Promise<unknown> = client.withAbortSignal(signal, () => handle.result());
     ended.catch(() => undefined); // looked at below
-    await show(temporal, handle, terminal, Promise.race([ended, rejection(signal)]));
+    await show(temporal, handle, terminal, Promise.race([ended, rejection(signal)]), signal);
     signal.throwIfAborted();
     const result = await resultOf(ended);
     printResult(result, false, terminal);
@@ -52,6 +53,7 @@ async function show(
   handle: WorkflowHandle,
   terminal: Terminal,
   ended: Promise<unknown>,
+  signal: AbortSignal,
 ): Promise<void> {
   const printer = new ProgressPrinter(terminal);
   const print = async (wanted: (kind: OutcomeKind) => boolean): Promise<void> => {
@@ -67,7 +69,7 @@ async function show(
   }
   // Forty good ends need no line each: its last picture goes with it.
   await showLive(temporal, handle, { ...terminal, line: () => undefined }, ended);
-  await print((kind) => FAILING_OUTCOMES.includes(kind));
+  if (!signal.aborted) await print((kind) => FAILING_OUTCOMES.includes(kind));
 }
 
 /** A demo run ends Failed, since some of its images are meant to be blocked; its result is in the failure. */
