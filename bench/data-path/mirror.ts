@@ -44,7 +44,7 @@ export interface MirrorFigures {
   bytesOut: number;
   /** User and system time of this process. */
   cpuMs: number;
-  /** The largest resident set that this process ever had. */
+  /** The largest resident set that was seen; `resourceUsage` would tell that of whoever started this process too. */
   maxRssMb: number;
 }
 
@@ -53,6 +53,10 @@ export interface MirrorFigures {
  * without Temporal. Give it a process of its own: CPU time and memory are the process's.
  */
 export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures> {
+  let maxRss = 0;
+  const watch = setInterval(() => {
+    maxRss = Math.max(maxRss, process.memoryUsage.rss());
+  }, 100);
   const cpuBefore = process.cpuUsage();
   const began = performance.now();
   const manners = new Manners();
@@ -104,6 +108,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
   await pLimit(options.concurrency).map(options.images, mirror);
   await Promise.all([source.close(), target.close()]);
   const ms = performance.now() - began;
+  clearInterval(watch);
   const { user, system } = process.cpuUsage(cpuBefore);
   const hosts = new Set([options.source, splitReference(ref(`${options.target}/x:1`)).host]);
   const stats = manners.stats().filter(({ host }) => hosts.has(host));
@@ -115,6 +120,6 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
     bytesIn: sum((one) => one.bytesIn),
     bytesOut: sum((one) => one.bytesOut),
     cpuMs: (user + system) / 1000,
-    maxRssMb: process.resourceUsage().maxRSS / 1024,
+    maxRssMb: maxRss / 2 ** 20,
   };
 }
