@@ -30,7 +30,7 @@ export interface MirrorOptions {
   /** Images at once. */
   concurrency: number;
   labels: Record<string, string>;
-  /** Looks at everything again with a client that knows nothing, as a run does. Default true. */
+  /** Asks the target for everything again, as a run does. Default true. */
   verify?: boolean;
 }
 
@@ -101,9 +101,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
     const push: PushTask = { ...task, built: await engine.build(task, context), repair: false };
     await pushImage(push, dependencies, context);
     if (options.verify === false) return;
-    const fresh = client();
-    await verifyImage(push, { target: fresh, fetcher }, signal);
-    await fresh.close();
+    await verifyImage(push, { target, fetcher }, signal);
   };
   await pLimit(options.concurrency).map(options.images, mirror);
   await Promise.all([source.close(), target.close()]);

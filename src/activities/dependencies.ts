@@ -24,8 +24,6 @@ export interface Dependencies {
   source: Registry;
   /** The client that may use the target's credentials on one host; the same for every call with that host. */
   target(host: string): Registry;
-  /** One that remembers nothing; the caller closes it. */
-  freshTarget(host: string): Registry;
   fetcher: SourceFetcher;
   engine: BuildEngine;
   scanner: Scanner;

@@ -6,16 +6,12 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const verifyImage =
-  ({ allowLists, freshTarget, fetcher, evidence, traffic }: Dependencies): Activities['verifyImage'] =>
+  ({ allowLists, target: targetOf, fetcher, evidence, traffic }: Dependencies): Activities['verifyImage'] =>
   (task) =>
     runStep(async ({ signal }) => {
       allowLists.assertTarget(task.target);
-      const target = freshTarget(splitReference(task.target).host);
-      try {
-        await traffic.count(task.runId, () => verify(task, { target, fetcher }, signal));
-      } finally {
-        await target.close();
-      }
+      const target = targetOf(splitReference(task.target).host);
+      await traffic.count(task.runId, () => verify(task, { target, fetcher }, signal));
       const { digest, platforms } = task.built;
       await writeLedger(
         evidence,

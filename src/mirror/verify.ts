@@ -26,7 +26,7 @@ const FAULTS_SHOWN = 10;
 const RUNTIME = ['Entrypoint', 'Cmd', 'User', 'Env', 'WorkingDir', 'ExposedPorts'] as const;
 
 export interface VerifyDependencies {
-  /** A client that knows nothing yet: what it sees is what the target holds now. */
+  /** Its connections and logins may be those of the push: what is read is asked for anew each time, never remembered. */
   target: Registry;
   /** The source by digest: what the target is compared with. */
   fetcher: SourceFetcher;

@@ -40,9 +40,8 @@ export async function createDependencies(
   const source = registries.source({ manners });
   const fetcher = new SourceFetcher(new AlternateSources(source, environment.sourceRegistries), content);
   const targets = new Map<string, RegistryClient>();
-  const freshTarget = (host: string): RegistryClient => registries.target(host, { manners, sessions });
   const target = (host: string): RegistryClient => {
-    const client = targets.get(host) ?? freshTarget(host);
+    const client = targets.get(host) ?? registries.target(host, { manners, sessions });
     targets.set(host, client);
     return client;
   };
@@ -54,7 +53,6 @@ export async function createDependencies(
     content,
     source,
     target,
-    freshTarget,
     fetcher,
     engine: new RegistryEngine(fetcher, content),
     scanner: new TrivyScanner({
