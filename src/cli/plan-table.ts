@@ -9,13 +9,20 @@ const STATE: Record<PlanItem['state'], { word: string; colour: Colour }> = {
   unresolved: { word: 'unresolved', colour: 'red' },
 };
 
+/** Why an image is in its state, and whether the last scan let it pass. */
+function whyOf(item: PlanItem): string {
+  if (item.state === 'unresolved') return item.reason;
+  const why = item.drift === null ? item.reason : `drift: ${item.reason}`;
+  return item.lastVerdict?.decision === 'block' ? `${why}; blocked last time: ${item.lastVerdict.rule}` : why;
+}
+
 /** A plan as a table for people. */
 export function printPlan(plan: PlanResult, terminal: Terminal): void {
   const rows = plan.items.map((item) => [
     item.image,
     terminal.paint(STATE[item.state].colour, STATE[item.state].word),
     String(item.fields.length),
-    item.state === 'unresolved' || item.drift === null ? item.reason : `drift: ${item.reason}`,
+    whyOf(item),
   ]);
   const heads = ['image', 'state', 'fields', 'why'].map((head) => terminal.paint('bold', head));
   for (const line of table([heads, ...rows], terminal.columns)) terminal.line(line);

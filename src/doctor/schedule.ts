@@ -1,14 +1,17 @@
 import type { Client, ScheduleDescription } from '@temporalio/client';
 import { connectTemporal } from '../cli/connection.js';
 import { factorySchedules, scheduledRuns, skippedNights } from '../temporal/schedules.js';
-import { type Finding, ok, warn } from './finding.js';
+import { type Finding, notChecked, ok, warn } from './finding.js';
 
 /** How a run may end at which nobody need look. */
 const FINE = new Set(['COMPLETED', 'RUNNING', 'CONTINUED_AS_NEW']);
 
 /** Whether the last night's run took place and went well, for every schedule of the task queue. */
 export async function checkSchedules(env: NodeJS.ProcessEnv): Promise<Finding> {
-  const { client, taskQueue, close } = await connectTemporal(env);
+  const temporal = await connectTemporal(env).catch(() => undefined);
+  // That it does not answer is said once, by the check of Temporal itself.
+  if (temporal === undefined) return notChecked('no Temporal server answers');
+  const { client, taskQueue, close } = temporal;
   try {
     const findings: Finding[] = [];
     for (const description of await factorySchedules(client, taskQueue)) {

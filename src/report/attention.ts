@@ -50,10 +50,11 @@ const isHere = ({ outcome }: Pick<ReportImage, 'outcome'>): boolean =>
 
 function ofImage(
   report: Report,
-  { image, outcome, drift, verdict, platforms, target }: ReportImage,
+  { image, outcome, drift, verdict, platforms, target, fields }: ReportImage,
   add: (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void,
 ): void {
-  if (outcome.kind === 'blocked' || outcome.kind === 'failed' || outcome.kind === 'unresolved')
+  if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
+  if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
     add(outcome.kind, 'error', image, outcome.note);
   if (outcome.kind === 'skipped') add('skipped', 'warning', image, outcome.note);
   if (drift !== null)
@@ -82,6 +83,14 @@ function ofImage(
   if (report.verdict.scanned && verdict === null && isHere({ outcome }))
     add('unscanned', 'warning', image, 'No scan of it is on record.');
 }
+
+/** What a block means for the account, and the ways out of it. */
+const afterBlock = (fields: ReportImage['fields']): string =>
+  `Nothing of it was pushed${
+    fields.length === 0
+      ? ''
+      : `, and ${fields.map(({ infra, field }) => `${infra} ${field}`).join(', ')} ${fields.length === 1 ? 'stays as it was' : 'stay as they were'}`
+  }. Its findings are below. Wait for a fixed version, which the next run takes, or add an exception to the policy of the gather-scan template.`;
 
 /** Whether findings alone, without platforms that can't be scanned, are what the policy looks for. */
 function hits(report: Report, platforms: ReportImage['platforms']): boolean {

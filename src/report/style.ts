@@ -29,7 +29,7 @@ td.zero { color:var(--dim); }
 small { display:block; color:var(--dim); font-size:12px; font-weight:400; }
 code { font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; }
 .badge { display:inline-block; border-radius:10px; padding:1px 9px; font-size:12px; font-weight:600; white-space:nowrap; }
-code.copy { user-select:all; overflow-wrap:anywhere; }
+code.copy { user-select:all; overflow-wrap:anywhere; word-break:break-all; }
 .good-ink { color:var(--good); background:none; } .warn-ink { color:var(--warn); } .bad-ink { color:var(--bad); } .note-ink { color:var(--note); } .idle-ink { color:var(--dim); }
 h3 { font-size:14px; margin:16px 0 6px; }
 button,input,select { font:inherit; color:inherit; background:var(--card); border:1px solid var(--dim); border-radius:6px; padding:3px 8px; }
