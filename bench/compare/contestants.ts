@@ -13,23 +13,24 @@ import { validateCopies } from './validate.js';
 
 const CHILD = fileURLToPath(new URL('../data-path/child.ts', import.meta.url));
 
-/** Work into an empty registry; afterwards every copy is validated. */
+/** Work into an empty registry; afterwards every copy is validated, in full where no run comes after it. */
 const intoTarget = async (
   bench: Bench,
   images: readonly string[],
+  last: boolean,
   work: (target: string) => Promise<number>,
 ): Promise<number> =>
   intoFreshTarget(bench.programs.tools.registry.path, bench.directory, async (target) => {
     const seconds = await work(target);
-    await validateCopies(bench, target, images);
+    await validateCopies(bench, target, images, last ? 'whole' : 'fast');
     return seconds;
   });
 
 /** A peer that mirrors into an empty registry. */
 export const peerMirrors = (bench: Bench, peer: Peer): Contestant => ({
   name: peer.name,
-  once: async (images) => {
-    const seconds = await intoTarget(bench, images, (target) =>
+  once: async (images, last) => {
+    const seconds = await intoTarget(bench, images, last, (target) =>
       secondsOf(() =>
         overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${target}/${image}`)),
       ),
@@ -55,9 +56,9 @@ export async function dataPath(
 
 export const dataPathMirrors = (bench: Bench): Contestant => ({
   name: 'ours, data path',
-  once: async (images) => {
+  once: async (images, last) => {
     const own = join(bench.directory, 'data-path');
-    const seconds = await intoTarget(bench, images, async (target) => {
+    const seconds = await intoTarget(bench, images, last, async (target) => {
       const { ms } = await dataPath({
         source: bench.source,
         target,
@@ -74,9 +75,9 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
 /** A whole run of the product, whose worker has nothing of the images before. */
 export const runMirrors = (bench: Bench, worker: BenchWorker, { scan } = { scan: false }): Contestant => ({
   name: 'ours, whole run',
-  once: async (images) => {
+  once: async (images, last) => {
     await worker.forget();
-    return intoTarget(bench, images, async (target) => {
+    return intoTarget(bench, images, last, async (target) => {
       const { seconds, result } = await worker.run({ registry: target, scan, include: repositories(images) });
       if (result.counts.mirrored !== images.length) throw new Error(JSON.stringify(result.counts));
       return seconds;

@@ -19,6 +19,8 @@ export function resultsOf({ lines, runs, minutes, versions, absent, date }: Resu
     '',
     `${date.toISOString().slice(0, 10)}, in ${minutes.toFixed(0)} minutes; times are the median of ${runs} runs with the range of all.`,
     '',
+    'After every run `crane validate --remote` looked at all copies (with `--fast`, and after the last in full). Peers ran as whole commands, five at once, warmed, in an order that turned round at each run.',
+    '',
     ...machineOf().map((line) => `- ${line}`),
     `- ${measured.join(', ')}`,
     ...absent.map((line) => `- ${line}`),
