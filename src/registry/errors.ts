@@ -9,11 +9,18 @@ export class RegistryError extends FactoryError {
   /** The protocol's error code (distribution-spec, "Error Codes"), if the answer had one. */
   readonly code: string | undefined;
   readonly status: number;
+  /** The blobs that the registry says it lacks, where it says which. */
+  readonly lacks: readonly string[];
 
   constructor(
     type: FailureType,
     message: string,
-    answer: { code?: string | undefined; status: number; retryAfterMs?: number | undefined },
+    answer: {
+      code?: string | undefined;
+      status: number;
+      retryAfterMs?: number | undefined;
+      lacks?: readonly string[];
+    },
   ) {
     super(
       type,
@@ -22,6 +29,7 @@ export class RegistryError extends FactoryError {
     );
     this.code = answer.code;
     this.status = answer.status;
+    this.lacks = answer.lacks ?? [];
   }
 }
 
@@ -79,9 +87,13 @@ const FOREIGN = /(?:missing|invalid|unexpected) URLs? on layer/i;
 const IMMUTABLE =
   /\b(?:is|are|as) immutable\b|\btag immutability\b|\bimmutable tags?\b|does not allow updating assets|disallowed on this registry, repository or image/i;
 
-const errorsSchema = z.object({
-  errors: z.array(z.object({ code: z.string(), message: z.string().optional().catch(undefined) })).min(1),
+const errorSchema = z.object({
+  code: z.string(),
+  message: z.string().optional().catch(undefined),
+  // Distribution names a blob that it lacks by its digest alone; the specification leaves the form open.
+  detail: z.string().optional().catch(undefined),
 });
+const errorsSchema = z.object({ errors: z.array(errorSchema).min(1) });
 
 const parseErrors = (body: string): z.infer<typeof errorsSchema>['errors'] => {
   try {
@@ -125,6 +137,13 @@ export function parseRetryAfter(value: string | undefined, now: number = Date.no
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
+const foreignSentence = (host: string, what: string): string =>
+  `${host} refuses ${what} because it has foreign (Windows) layers: allow their URLs in the registry (distribution: validation.manifests.urls.allow), or leave Windows out with the platforms setting`;
+
+/** For a registry that looks for a foreign layer's bytes, as distribution 2.8 does with a URL that it does not allow. */
+export const foreignLayersRefused = (host: string, reference: string): FactoryError =>
+  new FactoryError('ForeignLayersRefused', foreignSentence(host, reference));
+
 const keptTag = (host: string, what: string): string =>
   `${host} does not let ${what} be put again, because the tag is immutable or locked there: let the repository replace tags, or remove the tag`;
 
@@ -149,7 +168,7 @@ function sentence(type: FailureType, status: number, { host, what, action }: Ask
     case 'RegistryBadAnswer':
       return `${host} answered the ${action} of ${what} with HTTP ${status} and something that is no registry's answer: look for a proxy or firewall in between`;
     case 'ForeignLayersRefused':
-      return `${host} refuses ${what} because it has foreign (Windows) layers: allow their URLs in the registry (distribution: validation.manifests.urls.allow), or leave Windows out with the platforms setting`;
+      return foreignSentence(host, what);
     case 'TagImmutable':
       return keptTag(host, what);
     case 'TransferCorrupt':
@@ -182,6 +201,9 @@ export function classify(answer: AnswerText, asked: Asked): RegistryError {
   return new RegistryError(type, sentence(type, status, asked) + said, {
     code: known?.code,
     status,
+    lacks: errors.flatMap(({ code, detail }) =>
+      code === 'MANIFEST_BLOB_UNKNOWN' && detail !== undefined ? [detail] : [],
+    ),
     retryAfterMs: parseRetryAfter(answer.retryAfter),
   });
 }

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import type { Digest, Reference } from '../contract/brand.js';
 import { digestOf, isDigest } from './digest.js';
+import { foreignLayersRefused, type RegistryError } from './errors.js';
 import type { Call, Exchange } from './exchange.js';
+import { parseManifest } from './manifest.js';
 import {
   ACCEPT,
   bareType,
@@ -104,12 +106,22 @@ export class Manifests {
       // ECR refuses a tag also with what it already holds (aws/containers-roadmap#2380).
       const held = failure.type === 'TagImmutable' ? await this.head(reference, signal) : undefined;
       if (held?.digest === digest) return;
-      throw failure;
+      throw lacksForeign(failure, manifest, reference)
+        ? foreignLayersRefused(parsed.host, reference)
+        : failure;
     }
     discard(answer);
     const said = answer.header('docker-content-digest');
     if (said !== undefined && isDigest(said) && said !== digest) throw wrongDigest(reference, said);
   }
+}
+
+/** Whether all that a registry lacks for a manifest are layers that must not be distributed. */
+function lacksForeign({ lacks }: RegistryError, { bytes }: RawManifest, reference: Reference): boolean {
+  if (lacks.length === 0) return false;
+  const parsed = parseManifest(bytes, reference);
+  const layers = parsed.kind === 'manifest' ? parsed.layers : [];
+  return lacks.every((digest) => layers.some((layer) => layer.foreign && layer.digest === digest));
 }
 
 const callFor = (

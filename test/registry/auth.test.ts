@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import type { Credential } from '../../src/registry/credentials.js';
+import { anonymous, type Credential, targetCredentials } from '../../src/registry/credentials.js';
 import type { Rule, Seen } from '../support/hostile-registry.js';
 import { clientFor, hostile, imageOf, referenceTo } from './kit.js';
 
@@ -143,6 +143,35 @@ it.each([
     .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ type, message: expect.stringContaining(server.host) });
   expect(server.sentZeros()).toBeLessThan(8_000_000);
+});
+
+it.each<[string, Credential]>([
+  ['a password', LOGIN],
+  ['an identity token', { kind: 'identity-token', token: 'canary' }],
+])('%s does not follow a token server’s redirect to another host', async (_, login) => {
+  const other = await hostile([{ on: '* /token', reply: { status: 200, body: '{"token":"token-1"}' } }]);
+  const elsewhere = { status: 307, headers: { location: `http://${other.host}/token` } };
+  const server = await hostile((self) => [{ on: '* /token', reply: elsewhere }, ...tokenRegistry()(self)]);
+  const client = clientFor({ credentials: credentials(login) });
+  await client.manifest(referenceTo(`${server.host}/a/b:1`)).catch(() => undefined);
+  const seen = other.seen.map(({ headers, path, body }) => JSON.stringify([headers, path, body.toString()]));
+  expect(seen.join()).not.toMatch(/canary|authorization/i);
+});
+
+it('the login of the target is asked for no other host, whatever realm that names', async () => {
+  const target = await hostile(tokenRegistry());
+  const server = await hostile(() => [
+    {
+      on: '* /v2/a/b/manifests/1',
+      reply: { status: 401, headers: { 'www-authenticate': `Bearer realm="http://${target.host}/token"` } },
+    },
+  ]);
+  const client = clientFor({
+    credentials: targetCredentials(target.host, { user: 'u', password: 'canary' }, anonymous),
+  });
+  await client.manifest(referenceTo(`${server.host}/a/b:1`)).catch(() => undefined);
+  for (const { headers } of [...target.seen, ...server.seen])
+    expect(headers.authorization ?? '').not.toBe(BASIC);
 });
 
 it('a challenge for Basic without a login says what to do', async () => {
