@@ -14,7 +14,7 @@ it('the report sums what workers asked of a host, also in a step that failed, an
   const { runId } = summary();
   const refused = {
     status: 404,
-    headers: { 'ratelimit-remaining': '7;w=60' },
+    headers: { 'ratelimit-remaining': '77;w=60' },
     body: errorBody('NAME_UNKNOWN'),
   };
   const server = await hostile([{ on: 'GET /v2/a/b/manifests/1', reply: refused }]);
@@ -35,10 +35,10 @@ it('the report sums what workers asked of a host, also in a step that failed, an
   const { json, html } = await reports.write([mirrored('a/b:1')]);
   const { traffic, evidence } = reportSchema.parse(JSON.parse(json));
   expect(traffic).toEqual([
-    { host: server.host, requests: 3, bytesIn: expect.any(Number), bytesOut: 0, limited: 0, remaining: 7 },
+    { host: server.host, requests: 3, bytesIn: expect.any(Number), bytesOut: 0, limited: 0, remaining: 77 },
   ]);
   expect(evidence.filter(({ key }) => key.includes('/traffic/'))).toHaveLength(3);
-  expect(html).toContain('7 left of its limit');
+  expect(html).toContain('77 left of its limit');
 });
 
 it('a step that asked nothing writes nothing', async () => {
