@@ -1,6 +1,8 @@
 import type { DiscoveredImage } from '../contract/run.js';
 import { locate } from '../harness/image-location.js';
 import type { RegistryClient } from '../registry/client.js';
+import { ecrOf } from '../registry/ecr.js';
+import { RegistryError } from '../registry/errors.js';
 import { parseReference, splitReference } from '../registry/reference.js';
 import { registryAccess } from '../worker/registries.js';
 import { type Finding, fail, failure, notChecked, ok, warn } from './finding.js';
@@ -22,7 +24,11 @@ export async function withClient<T>(
 }
 
 /** How a login is called in a finding. */
-const HOW = { none: 'anonymous', docker: 'login from the Docker configuration' };
+const HOW = {
+  none: 'anonymous',
+  docker: 'login from the Docker configuration',
+  aws: 'login of Docker or AWS',
+};
 
 /** Whether one source registry shows us an image that a run would copy. */
 export async function checkSource(
@@ -68,10 +74,18 @@ export async function checkPush(
         ? 'REGISTRY_USER'
         : (await access.logins.forHost(host)) === undefined
           ? HOW.none
-          : HOW.docker;
+          : ecrOf(host) === undefined
+            ? HOW.docker
+            : HOW.aws;
     await withClient(access.target(host), (client) => client.probePush({ host, path }, signal));
     return ok(`${host} lets us push to ${path} (${how}; the upload was abandoned)`);
   } catch (error) {
+    const [host = ''] = registry.split('/');
+    if (error instanceof RegistryError && error.code === 'NAME_UNKNOWN' && ecrOf(host) !== undefined)
+      return warn(
+        `${host} takes our login, and has no such repository yet`,
+        'nothing to do where the AWS credentials may ecr:CreateRepository: the first push makes it',
+      );
     return failure(error, 'check REGISTRY and the network from here to it');
   }
 }

@@ -31,6 +31,15 @@ describe('the worker’s environment', () => {
     );
   });
 
+  it('lets credential helpers see the clouds’ variables, and none of our own secrets', () => {
+    const own = { HARNESS_API_KEY: CANARY, REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY, OTHER: CANARY };
+    const env = { ...own, ALLOWED_SECRETS: 'env:OTHER', PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'theirs' };
+    const environment = loadEnvironment(env);
+    expect(environment.helperEnvironment()).toMatchObject({ PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'theirs' });
+    expect(JSON.stringify(environment.helperEnvironment())).not.toContain(CANARY);
+    expect(inspect(environment, { depth: 9 })).not.toMatch(/theirs|c4n4ry/);
+  });
+
   it('takes a bucket, of AWS or of a server of one’s own', () => {
     expect(loadEnvironment({ S3_BUCKET: 'reports', AWS_REGION: 'eu-west-1' }).s3).toEqual({
       bucket: 'reports',
