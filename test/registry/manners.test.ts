@@ -170,7 +170,7 @@ describe('a client', () => {
     expect(await text(stream)).toBe('what the layer holds');
     const none = { limited: 0, remaining: null };
     expect(client.stats()).toEqual([
-      { host: server.host, requests: 4, bytesIn: 0, bytesOut: 20, ...none },
+      { host: server.host, requests: 3, bytesIn: 0, bytesOut: 20, ...none },
       { host: storage.host, requests: 1, bytesIn: 20, bytesOut: 0, ...none },
     ]);
   });
