@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../src/common/errors.js';
 import { startRegistry } from '../src/demo/services/registry.js';
 import { RegistryClient } from '../src/registry/client.js';
 import { anonymous } from '../src/registry/credentials.js';
@@ -58,7 +59,13 @@ try {
   };
   for (const { name, measure } of rows) {
     log(name);
-    lines.push(...(await measure(bench)));
+    try {
+      lines.push(...(await measure(bench)));
+    } catch (error) {
+      // The other rows are worth having all the same, and this one is not to be missing without a word.
+      const measured = `could not be measured: ${messageOf(error)}`;
+      lines.push({ work: name, peers: '', reach: '', measured, met: false });
+    }
   }
 } finally {
   for (const stop of stops.reverse()) await stop();
