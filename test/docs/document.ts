@@ -8,6 +8,7 @@ export const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/configuration.md',
+  'docs/registries.md',
   'docs/tools.md',
   'docs/troubleshooting.md',
 ] as const;
