@@ -1,4 +1,6 @@
 import { messageOf } from '../../src/common/errors.js';
+import { TOOLS } from '../../src/demo/tools/catalog.js';
+import { versionOf } from '../../src/demo/tools/lookup.js';
 import { ensureTools, type Tool, type ToolName } from '../../src/demo/tools.js';
 import { type DockerEngine, startDockerEngine } from '../../test/support/docker-engine.js';
 import { command } from './command.js';
@@ -23,15 +25,9 @@ export async function preparePrograms(home: string, log: (line: string) => void)
     if (elapsedMs > 0) log(`${tool}: ${what}`);
   };
   const tools = await ensureTools(NAMES, { report });
-  const said = async (program: string, ...args: string[]): Promise<string> =>
-    /\d+\.\d+\.\d+/.exec(await command(program, args, { home }))?.[0] ?? 'unknown';
-  const versions: Record<string, string> = {
-    'Temporal server': await said(tools.temporal.path, '--version').then((own) => own),
-    distribution: await said(tools.registry.path, '--version'),
-    Trivy: await said(tools.trivy.path, '--version'),
-    crane: await said(tools.crane.path, 'version'),
-    regctl: await said(tools.regctl.path, 'version'),
-  };
+  const versions: Record<string, string> = {};
+  for (const { name, path } of Object.values(tools))
+    versions[name] = (await versionOf(TOOLS[name], path, process.env)) ?? 'unknown';
   const absent: string[] = [];
   const optional = async <T>(name: string, hint: string, get: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -42,7 +38,7 @@ export async function preparePrograms(home: string, log: (line: string) => void)
     }
   };
   const skopeo = await optional('skopeo', 'on Debian: apt-get install skopeo', async () => {
-    versions.skopeo = await said('skopeo', '--version');
+    versions.skopeo = (await command('skopeo', ['--version'], { home })).replace(/[^\d.]/g, '');
     return 'skopeo';
   });
   const docker = await optional(
