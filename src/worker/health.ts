@@ -51,7 +51,7 @@ export async function beat(
     await writeFile(file, `${new Date().toISOString()}\n`);
     return true;
   } catch (error) {
-    if (!signal?.aborted) log.warn({ error: messageOf(error) }, 'not healthy: Temporal does not answer');
+    if (!signal?.aborted) log.warn({ error: messageOf(error) }, 'not healthy: Temporal gives no answer for the namespace');
     return false;
   }
 }
