@@ -18,10 +18,17 @@ const suite = (...statuses: string[]): Suite => ({
 });
 
 /** The last line and the exit code for a run's results. */
-async function count(suites: Suite[] | undefined, failedSteps: number, testsCode: number) {
-  const file = join(await temporaryDirectory(), 'results.json');
-  if (suites !== undefined) await writeFile(file, JSON.stringify({ testResults: suites }));
-  const args = [COUNT, file, String(failedSteps), String(testsCode)];
+async function count(
+  suites: Suite[] | undefined,
+  failedSteps: number,
+  testsCode: number,
+  ...further: (Suite[] | undefined)[]
+) {
+  const directory = await temporaryDirectory();
+  const files = [suites, ...further].map((results, n) => ({ results, file: join(directory, `${n}.json`) }));
+  for (const { results, file } of files)
+    if (results !== undefined) await writeFile(file, JSON.stringify({ testResults: results }));
+  const args = [COUNT, String(failedSteps), String(testsCode), ...files.map(({ file }) => file)];
   const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   return [stdout.trimEnd().split('\n').at(-1), status];
 }
@@ -55,6 +62,11 @@ describe('the closing line of a CI run', () => {
     expect(await count(undefined, 0, 1)).toEqual(['0 passed, 1 failed', 1]);
     expect(await count([], 0, 0)).toEqual(['0 passed, 1 failed', 1]);
     expect(await count(undefined, 1, 0)).toEqual(['0 passed, 1 failed', 1]);
+  });
+
+  it('adds up several runs, of which none may be without results', async () => {
+    expect(await count([suite('passed')], 0, 0, [suite('passed')])).toEqual(['2 passed, 0 failed', 0]);
+    expect(await count([suite('passed')], 0, 0, undefined)).toEqual(['1 passed, 1 failed', 1]);
   });
 
   it('fails when the run failed outside of any test', async () => {
