@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ENVIRONMENT, examine } from '../doctor/examine.js';
 import type { CheckResult } from '../doctor/finding.js';
 import { CliExit, EXIT, type ExitCode } from './exit.js';
-import { type Colour, processTerminal, type Terminal } from './terminal.js';
+import { type Colour, hanging, processTerminal, type Terminal } from './terminal.js';
 
 const MARKS: Record<CheckResult['status'], { mark: string; colour: Colour }> = {
   ok: { mark: '✓', colour: 'green' },
@@ -38,13 +38,16 @@ export function exitCodeOf(results: readonly CheckResult[]): ExitCode {
   return failed.length > 0 ? EXIT.unreachable : EXIT.done;
 }
 
-/** A line for what was found, and one for how to mend it. */
+/** A line for what was found, and one for how to mend it; on a narrow terminal each goes on below its own beginning. */
 export function printResults(results: readonly CheckResult[], terminal: Terminal): void {
   const width = Math.max(...results.map(({ check }) => check.length));
+  const say = (start: string, text: string): void => {
+    for (const line of hanging(start, text, terminal.columns)) terminal.line(line);
+  };
   for (const result of results) {
     const { mark, colour } = MARKS[result.status];
-    terminal.line(`${terminal.paint(colour, mark)} ${result.check.padEnd(width)}  ${result.found}`);
-    if (result.status !== 'ok') terminal.line(`  ${' '.repeat(width)}  → ${result.mend}`);
+    say(`${terminal.paint(colour, mark)} ${result.check.padEnd(width)}  `, result.found);
+    if (result.status !== 'ok') say(`  ${' '.repeat(width)}  → `, result.mend);
   }
   const count = (status: CheckResult['status']): number =>
     results.filter((result) => result.status === status).length;
