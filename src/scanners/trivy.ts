@@ -130,8 +130,10 @@ export class TrivyScanner implements Scanner {
       const config = await fetcher.config(source, image.config, context.signal);
       const limit = pLimit(LAYERS_AT_ONCE);
       await limit.map(image.layers, (layer) => fetcher.layer(source, layer, context));
-      await writeLayout(join(place, 'run', 'image'), image, config, content);
-      return await this.#trivy.scan(place, { cacheDir: ready.cacheDir, offline: offlineScan, context });
+      const restoreIds = await writeLayout(join(place, 'run', 'image'), image, config, content);
+      return restoreIds(
+        await this.#trivy.scan(place, { cacheDir: ready.cacheDir, offline: offlineScan, context }),
+      );
     } finally {
       release();
       await rm(place, { recursive: true, force: true });
