@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { PROGRESS_QUERY } from '../contract/names.js';
-import type { OutcomeKind, StepRecord } from '../contract/outcome.js';
+import type { StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
 import type { TemporalClient } from './connection.js';
 import { abortableCalls } from './interrupt.js';
+import { LOOK } from './look.js';
 import { type Retry, retriesOf } from './pending.js';
 import { self } from './self.js';
 import { type Colour, duration, hanging, type Terminal } from './terminal.js';
@@ -14,18 +15,6 @@ import { missingWorkerHint } from './workers.js';
 const POLL_MS = 700;
 /** How long the last look at an ended run may take; its result is printed in any case. */
 const LAST_LOOK_MS = 10_000;
-
-/** How each end of an image looks on a terminal. */
-export const LOOK: Record<OutcomeKind, { mark: string; colour: Colour }> = {
-  mirrored: { mark: '✓', colour: 'green' },
-  rescanned: { mark: '✓', colour: 'green' },
-  unchanged: { mark: '=', colour: 'dim' },
-  skipped: { mark: '-', colour: 'yellow' },
-  cancelled: { mark: '-', colour: 'yellow' },
-  blocked: { mark: '✗', colour: 'red' },
-  failed: { mark: '✗', colour: 'red' },
-  unresolved: { mark: '✗', colour: 'red' },
-};
 
 /** Prints a line for each image and step as it happens, until `ended` settles. */
 export async function follow(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { FactoryError } from '../common/errors.js';
 import { splitList } from '../config/environment-schema.js';
 import { parseRestoreInput } from '../config/restore-input.js';
-import { WORKFLOW } from '../contract/names.js';
+import { restoreHarnessId, WORKFLOW } from '../contract/names.js';
 import type { AccountOutcome } from '../contract/outcome.js';
 import { INFRAS, type Infra } from '../contract/run.js';
 import { withTemporal } from './connection.js';
@@ -41,7 +41,7 @@ export function addRestoreCommand(program: Command): void {
             temporal,
             {
               type: WORKFLOW.restoreHarness,
-              workflowId: `restore-harness/${runId}`,
+              workflowId: restoreHarnessId(runId),
               summary: `undo run ${runId}`,
               input: { ...input },
             },

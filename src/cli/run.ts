@@ -4,6 +4,7 @@ import { DEFAULT_WORKFLOW_ID, WORKFLOW } from '../contract/names.js';
 import type { RunResult } from '../contract/outcome.js';
 import type { PlanResult } from '../contract/plan.js';
 import { type TemporalClient, withTemporal } from './connection.js';
+import { printRun } from './ending.js';
 import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { follow } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
@@ -74,41 +75,34 @@ export async function attend(
   const ended = resultUnlessInterrupted<RunResult | PlanResult>(temporal.client, handle);
   ended.catch(() => undefined); // looked at below
   const json = how === 'json';
+  const told = how === 'table'; // its last picture lists them right above
   if (how === 'lines') await follow(temporal, handle, terminal, ended);
   if (how === 'table') await showLive(temporal, handle, terminal, ended);
   try {
-    printResult(await ended, json, terminal);
+    printResult(await ended, json, terminal, told);
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const end = workflowEnd(error);
     // A workflow of ours gives its result as the first detail of its failure.
-    if (end.details !== undefined) printResult(end.details as RunResult, json, terminal);
+    if (end.details !== undefined) printResult(end.details as RunResult, json, terminal, told);
     throw new CliExit(end.code, `${end.type}: ${end.message}`);
   }
 }
 
-/** A run’s or plan’s result for people, or as JSON. @throws CliExit 1 for a plan with images that can't be resolved. */
-export function printResult(result: RunResult | PlanResult, json: boolean, terminal: Terminal): void {
+/**
+ * A run’s or plan’s result for people, or as JSON.
+ *
+ * @param told the images that need a person have just been listed
+ * @throws CliExit 1 for a plan with images that can't be resolved
+ */
+export function printResult(
+  result: RunResult | PlanResult,
+  json: boolean,
+  terminal: Terminal,
+  told = false,
+): void {
   if (json) terminal.json(result);
   else if (result.kind === 'plan') printPlan(result, terminal);
-  else printRun(result, terminal);
+  else printRun(result, terminal, { told });
   if (result.kind === 'plan' && result.counts.unresolved > 0) throw new CliExit(EXIT.imagesFailed);
-}
-
-function printRun(result: RunResult, terminal: Terminal): void {
-  const counts = Object.entries(result.counts).filter(([, count]) => count > 0);
-  terminal.line();
-  terminal.line(counts.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no images');
-  for (const { infra, kind, reason } of result.accounts)
-    terminal.line(`account, ${infra}: ${kind}: ${reason}`);
-  if (result.report) terminal.line(`report: ${result.report.html}`);
-  const bad = result.counts.blocked + result.counts.failed + result.counts.unresolved;
-  if (bad > 0 && result.accounts.length > 0)
-    terminal.line(
-      `the fields of the other ${bad} image${bad === 1 ? '' : 's'} stay as they were: builds pull what those name`,
-    );
-  const touched = result.accounts.some(({ kind }) => kind === 'updated' || kind === 'failed');
-  terminal.line(
-    `run: ${result.runId}${touched ? `; undo in the account: ${self()} restore ${result.runId}` : ''}`,
-  );
 }

@@ -1,13 +1,16 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
+import { FAILING_OUTCOMES, type ImageEnd } from '../contract/outcome.js';
 import type { RunProgress } from '../contract/progress.js';
 import { factorySchedules, skippedNights } from '../temporal/schedules.js';
 import { type TemporalClient, withTemporal } from './connection.js';
+import { printRun } from './ending.js';
 import { CliExit, EXIT, workflowEnd } from './exit.js';
+import { LOOK } from './look.js';
 import { retriesOf } from './pending.js';
 import { self } from './self.js';
-import { processTerminal, table } from './terminal.js';
+import { processTerminal, type Terminal, table } from './terminal.js';
 import { countWorkers } from './workers.js';
 
 /** Left alone, the SDK tries for half a minute. */
@@ -69,15 +72,26 @@ export function addStatusCommand(program: Command): void {
           if (!hasWorker) terminal.line('no worker answers: start one for more (npm run worker)');
           return;
         }
-        const done = progress.finished.length;
-        terminal.line(`${progress.phase}: ${done} of ${progress.images} images done`);
-        const rows = [
-          ...progress.running.map(({ image }) => [image, 'in work', '']),
-          ...progress.finished.map(({ image, kind, note }) => [image, kind, note]),
-        ];
-        for (const line of table(rows, terminal.columns - 2)) terminal.line(`  ${line}`);
+        printProgress(progress, terminal);
       });
     });
+}
+
+/** The images, those that need a person first, and then how the run ended. */
+function printProgress({ phase, images, running, finished, result }: RunProgress, terminal: Terminal): void {
+  terminal.line(`${phase}: ${finished.length} of ${images} images done`);
+  const bad = ({ kind }: ImageEnd): boolean => FAILING_OUTCOMES.includes(kind);
+  const end = ({ image, kind, note }: ImageEnd): string[] => {
+    const { mark, colour } = LOOK[kind];
+    return [terminal.paint(colour, `${mark} ${image}`), terminal.paint(colour, kind), note];
+  };
+  const rows = [
+    ...finished.filter(bad).map(end),
+    ...running.map(({ image }) => [`▸ ${image}`, 'in work', '']),
+    ...finished.filter((one) => !bad(one)).map(end),
+  ];
+  for (const line of table(rows, terminal.columns)) terminal.line(line);
+  if (result !== undefined) printRun(result, terminal, { told: true });
 }
 
 /** Why a workflow failed, in its own words; they name the report where there is one. */

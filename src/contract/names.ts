@@ -25,6 +25,9 @@ export const mirrorImageId = (target: Reference): string => `mirror-image/${targ
 export const updateHarnessId = (account: string, infra: string): string =>
   `update-harness/${account}/${infra}`;
 
+/** One restore at a time of what a run changed. */
+export const restoreHarnessId = (runId: string): string => `restore-harness/${runId}`;
+
 /** Keys that mark what we pushed. Labels carry all three; OCI top manifests carry the two digests as annotations. */
 export const MARK = {
   source: 'io.harness.image-factory.source',

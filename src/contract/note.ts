@@ -28,5 +28,9 @@ export function noteOf(outcome: ImageOutcome): string {
   }
 }
 
+/** What a person can do about an image that the policy keeps out. */
+export const AFTER_BLOCK =
+  'wait for a fixed version, which the next run takes, or add an exception to the policy of the gather-scan template';
+
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 const platforms = (count: number): string => `${count} platform${count === 1 ? '' : 's'}`;

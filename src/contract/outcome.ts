@@ -1,5 +1,6 @@
 import type { Digest, Reference } from './brand.js';
 import type { FailureType } from './failure.js';
+import type { RestoreInput } from './input.js';
 import type { PlanItem } from './plan.js';
 import type { Infra } from './run.js';
 import type { Verdict } from './verdict.js';
@@ -85,11 +86,30 @@ export interface AccountOutcome {
  */
 export const FAILING_OUTCOMES: readonly OutcomeKind[] = ['failed', 'blocked', 'unresolved', 'cancelled'];
 
+/** What is different from the last run, in a few sentences; the report has it whole. */
+export interface ChangesSummary {
+  /** When that run ended, ISO 8601 UTC. */
+  since: string;
+  /** Worst first; few and short, since they are part of workflow results. */
+  lines: string[];
+  /** How many more the report has. */
+  more: number;
+}
+
 export interface ReportRef {
   /** Where a person finds it: a path or a URL. */
   json: string;
   html: string;
   jsonKey: string;
+  /** Null: there is no earlier run to compare with. Absent: a worker of an older version wrote the report. */
+  changes?: ChangesSummary | null;
+}
+
+/** How an image ended, in the words of `noteOf`. */
+export interface ImageEnd {
+  image: string;
+  kind: OutcomeKind;
+  note: string;
 }
 
 /** What `imageFactory` returns when every image is as it should be. */
@@ -100,4 +120,8 @@ export interface RunResult {
   counts: Record<OutcomeKind, number>;
   accounts: Pick<AccountOutcome, 'infra' | 'kind' | 'reason'>[];
   report: ReportRef | null;
+  /** Images that need a person, the first few of them; `counts` says how many they are, the report names them all. */
+  attention?: ImageEnd[];
+  /** What undoes the run's changes to the account; null where it made none. */
+  undo?: RestoreInput | null;
 }

@@ -1,5 +1,5 @@
 import type { Reference } from './brand.js';
-import type { OutcomeKind, Step, StepRecord } from './outcome.js';
+import type { ImageEnd, OutcomeKind, RunResult, Step, StepRecord } from './outcome.js';
 
 export const PHASES = ['resolve', 'discover', 'plan', 'mirror', 'update', 'report', 'done'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -17,7 +17,9 @@ export interface RunProgress {
   /** Images in work, with the child workflow that has each. */
   running: { image: string; target: Reference; workflowId: string }[];
   /** Images that ended, in the order they did; at most the last 200. */
-  finished: { image: string; kind: OutcomeKind; note: string; steps: StepRecord[] }[];
+  finished: (ImageEnd & { steps: StepRecord[] })[];
+  /** Once the run has its report. */
+  result?: RunResult;
 }
 
 /** The answer of the query `progress` on `mirrorImage`. */

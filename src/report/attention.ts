@@ -1,3 +1,4 @@
+import { AFTER_BLOCK } from '../contract/note.js';
 import { SEVERITIES } from '../contract/verdict.js';
 import type { Attention, Report, ReportImage } from './schema.js';
 import { ATTENTION_KINDS } from './schema.js';
@@ -90,7 +91,7 @@ const afterBlock = (fields: ReportImage['fields']): string =>
     fields.length === 0
       ? ''
       : `, and ${fields.map(({ infra, field }) => `${infra} ${field}`).join(', ')} ${fields.length === 1 ? 'stays as it was' : 'stay as they were'}`
-  }. Its findings are below. Wait for a fixed version, which the next run takes, or add an exception to the policy of the gather-scan template.`;
+  }. Its findings are below. To go on, ${AFTER_BLOCK}.`;
 
 /** Whether findings alone, without platforms that can't be scanned, are what the policy looks for. */
 function hits(report: Report, platforms: ReportImage['platforms']): boolean {

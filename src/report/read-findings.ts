@@ -81,7 +81,8 @@ async function findingsOf(
   } catch (error) {
     if (!(error instanceof FactoryError)) throw error;
     // One type stands for evidence that is gone and for a store that is away; only the second may be better later.
-    if (error.type === 'EvidenceUnavailable') await evidence.get(scan.evidence.key, options.signal);
+    if (error.type === 'EvidenceUnavailable' || error.type === 'EvidenceRefused')
+      await evidence.get(scan.evidence.key, options.signal);
     return error.message;
   }
 }

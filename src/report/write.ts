@@ -2,6 +2,7 @@ import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageRecord, ReportRef } from '../contract/outcome.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { changesSince } from './changes.js';
+import { summariseChanges } from './changes-summary.js';
 import { renderCsv } from './csv.js';
 import { exportFindings } from './findings.js';
 import { renderHtml } from './html.js';
@@ -94,7 +95,12 @@ export async function writeReport(
     },
     signal,
   );
-  return { json: evidence.locate(jsonKey), html: evidence.locate(htmlKey), jsonKey };
+  return {
+    json: evidence.locate(jsonKey),
+    html: evidence.locate(htmlKey),
+    jsonKey,
+    changes: report.changes === null ? null : summariseChanges(report.changes),
+  };
 }
 
 /** Names the newest report; a late retry of an older run leaves a newer one in place. */

@@ -1,12 +1,18 @@
-import { FAILING_OUTCOMES } from '../contract/outcome.js';
+import { restoreHarnessId, WORKFLOW } from '../contract/names.js';
+import { AFTER_BLOCK } from '../contract/note.js';
+import { FAILING_OUTCOMES, type ReportRef, type RunResult } from '../contract/outcome.js';
 import type { RunProgress } from '../contract/progress.js';
+import { restoreWords, shellWord } from '../contract/undo.js';
 
 /** The Web UI renders this; more rows than a person reads only cost. */
 const ROWS = 60;
 
-/** The run as Markdown for the Web UI: what needs a person first, then what is in work, then the newest of the rest. */
-export function detailsTable(progress: RunProgress, done: number): string {
-  const { phase, images, paused, running, finished } = progress;
+/**
+ * The run as Markdown for the Web UI: where it is, what needs a person, once it ended what changed and how to undo it,
+ * then what is in work and the newest of the rest.
+ */
+export function detailsTable(progress: RunProgress, done: number, taskQueue: string): string {
+  const { phase, images, paused, running, finished, result } = progress;
   const bad = finished.filter(({ kind }) => FAILING_OUTCOMES.includes(kind));
   const rest = finished.filter(({ kind }) => !FAILING_OUTCOMES.includes(kind)).reverse();
   const rows = [
@@ -17,14 +23,51 @@ export function detailsTable(progress: RunProgress, done: number): string {
   const hidden = done + running.length - Math.min(rows.length, ROWS);
   return [
     `**${paused ? `${phase}, paused` : phase}**: ${done} of ${images} images done`,
+    ...(bad.some(({ kind }) => kind === 'blocked')
+      ? ['', `**Blocked**: nothing of it was pushed; ${AFTER_BLOCK}.`]
+      : []),
+    ...(result === undefined ? [] : ending(result, taskQueue)),
     '',
     ...(rows.length > 0 ? ['| image | outcome | note |', '|---|---|---|', ...rows.slice(0, ROWS)] : []),
     ...(hidden > 0 ? ['', `and ${hidden} more`] : []),
   ].join('\n');
 }
 
+function ending({ report, accounts, undo }: RunResult, taskQueue: string): string[] {
+  return [
+    ...(report === null ? [] : [...changesText(report.changes), '', `**Report**: \`${cell(report.html)}\``]),
+    ...accounts.flatMap(({ infra, kind, reason }) => ['', `**Account, ${infra}**: ${kind}: ${cell(reason)}`]),
+    ...(undo == null
+      ? []
+      : [
+          '',
+          `**Undo** in the account: \`image-factory ${restoreWords(undo)}\`, or`,
+          '',
+          '```',
+          `temporal workflow start --type ${WORKFLOW.restoreHarness} --task-queue ${shellWord(taskQueue)} --workflow-id ${restoreHarnessId(undo.runId)} --input ${shellWord(JSON.stringify(undo))}`,
+          '```',
+        ]),
+  ];
+}
+
+function changesText(changes: ReportRef['changes']): string[] {
+  if (changes === undefined) return [];
+  if (changes === null)
+    return ['', '**Changed**: there is no earlier run of this registry and account to compare with'];
+  const { since, lines, more } = changes;
+  const title = `**Changed** since the run of ${since.slice(0, 16).replace('T', ' ')} UTC:`;
+  if (lines.length === 0) return ['', `${title} nothing`];
+  return [
+    '',
+    title,
+    '',
+    ...lines.map((line) => `- ${cell(line)}`),
+    ...(more > 0 ? [`- and ${more} more, in the report`] : []),
+  ];
+}
+
 const row = ({ image, kind, note }: RunProgress['finished'][number]): string =>
   `| ${cell(image)} | ${kind} | ${cell(note)} |`;
 
-/** Text of others inside a Markdown table: no cell ends early, no line breaks, no markup. */
-const cell = (text: string): string => text.slice(0, 200).replace(/[|\r\n<>[\]`*\\]/g, ' ');
+/** Text of others inside Markdown: no cell ends early, no line breaks, no markup. */
+const cell = (text: string): string => text.slice(0, 300).replace(/[|\r\n<>[\]`*\\]/g, ' ');

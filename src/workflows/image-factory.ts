@@ -37,9 +37,9 @@ export async function imageFactory(
   }
   run.state.steering.close();
   const report = await CancellationScope.nonCancellable(() => run.report(ended.summary));
-  run.state.enter('done');
-  await condition(allHandlersFinished);
   const result = run.result(report);
+  run.state.finish(result);
+  await condition(allHandlersFinished);
   const failure = ended.summary.kind === 'failed' ? ended.summary : run.failure(report);
   upsertSearchAttributes([
     { key: FACTORY_OUTCOME, value: ended.cancellation ? 'cancelled' : failure ? 'failed' : 'success' },

@@ -1,8 +1,16 @@
-import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { GoodField } from '../contract/continuation.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import { noteOf } from '../contract/note.js';
-import type { ImageOutcome, ImageRecord, OutcomeKind, StepRecord } from '../contract/outcome.js';
+import {
+  FAILING_OUTCOMES,
+  type ImageEnd,
+  type ImageOutcome,
+  type ImageRecord,
+  type OutcomeKind,
+  type RunResult,
+  type StepRecord,
+} from '../contract/outcome.js';
 import type { ResolvedItem } from '../contract/plan.js';
 import type { Phase, RunProgress } from '../contract/progress.js';
 import { detailsTable } from './details.js';
@@ -13,6 +21,9 @@ const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
 
 /** The most finished images that the query answers with, and the Web UI shows. */
 const FINISHED_SHOWN = 200;
+/** The most images that need a person in the run's result, and the length of what is said of each. */
+const ATTENTION_SHOWN = 20;
+const ATTENTION_CHARACTERS = 500;
 
 export const noCounts = (): Record<OutcomeKind, number> => ({
   mirrored: 0,
@@ -30,11 +41,14 @@ export class RunState {
   readonly steering = new Steering(() => this.#show());
   readonly goodFields: GoodField[] = [];
   readonly counts = noCounts();
+  /** Images that need a person, the first few. */
+  readonly attention: ImageEnd[] = [];
   readonly #open = new Set<ResolvedItem>();
   readonly #running = new Map<string, RunProgress['running'][number]>();
   #finished: RunProgress['finished'] = [];
   #phase: Phase = 'resolve';
   #images = 0;
+  #result: RunResult | undefined;
 
   constructor(
     readonly runId: string,
@@ -46,6 +60,12 @@ export class RunState {
   enter(phase: Phase): void {
     this.#phase = phase;
     this.#show();
+  }
+
+  /** The run has its report, and this to return. */
+  finish(result: RunResult): void {
+    this.#result = result;
+    this.enter('done');
   }
 
   discovered(images: number): void {
@@ -71,8 +91,10 @@ export class RunState {
     const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
     const { target } = item;
     if (good && target !== null) this.goodFields.push(...item.fields.map((field) => ({ ...field, target })));
-    const line = { image: item.image, kind: outcome.kind, note: noteOf(outcome), steps: stepsOf(outcome) };
-    this.#finished = [...this.#finished.slice(1 - FINISHED_SHOWN), line];
+    const end = { image: item.image, kind: outcome.kind, note: noteOf(outcome) };
+    this.#finished = [...this.#finished.slice(1 - FINISHED_SHOWN), { ...end, steps: stepsOf(outcome) }];
+    if (FAILING_OUTCOMES.includes(outcome.kind) && this.attention.length < ATTENTION_SHOWN)
+      this.attention.push({ ...end, note: end.note.slice(0, ATTENTION_CHARACTERS) });
     this.outcomes.add(record);
     this.#show();
   }
@@ -98,11 +120,12 @@ export class RunState {
       counts: this.counts,
       running: [...this.#running.values()],
       finished: this.#finished,
+      ...(this.#result === undefined ? {} : { result: this.#result }),
     };
   }
 
   #show(): void {
-    setCurrentDetails(detailsTable(this.progress(), this.done()));
+    setCurrentDetails(detailsTable(this.progress(), this.done(), workflowInfo().taskQueue));
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type RunResult,
 } from '../contract/outcome.js';
 import type { DiscoverySummary, RunConfig } from '../contract/run.js';
+import { undoOf } from '../contract/undo.js';
 import { updateAccount } from './account.js';
 import { harness, reporting } from './activities.js';
 import { deadlineOf } from './deadline.js';
@@ -23,6 +24,7 @@ export class Run {
   readonly state: RunState;
   deadlineAt = deadlineOf().toISOString();
   #startedAt = workflowInfo().startTime.toISOString();
+  #input: RunInput = {};
   #config: RunConfig | null = null;
   #discovery: DiscoverySummary | null = null;
   #cursor: PageCursor = { nextPage: 0, database: null };
@@ -41,6 +43,7 @@ export class Run {
 
   /** Fixes the configuration, or takes over where an earlier execution stopped. @throws what the input's faults are */
   async begin(input: RunInput, continuation: Continuation | undefined): Promise<void> {
+    this.#input = input ?? {};
     if (continuation !== undefined) return this.#takeOver(continuation);
     if (workflowInfo().cronSchedule) {
       // Its nights would share one run id, and so their snapshots and reports.
@@ -143,6 +146,8 @@ export class Run {
       counts: this.state.counts,
       accounts: this.#accounts.map(({ infra, kind, reason }) => ({ infra, kind, reason })),
       report,
+      attention: this.state.attention,
+      undo: undoOf(this.state.runId, this.#accounts, this.#input),
     };
   }
 

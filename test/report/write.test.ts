@@ -29,6 +29,7 @@ describe('writing the report', () => {
       json: join(evidence.directory, `runs/${runId}/report.json`),
       html: join(evidence.directory, `runs/${runId}/report.html`),
       jsonKey: `runs/${runId}/report.json`,
+      changes: null,
     });
     const report = reportSchema.parse(JSON.parse(await readFile(ref.json, 'utf8')));
     expect(report.images).toHaveLength(records.length);

@@ -37,7 +37,7 @@ export async function story(world: World, signal: AbortSignal, terminal: Termina
     await show(temporal, handle, terminal, Promise.race([ended, rejection(signal)]), signal);
     signal.throwIfAborted();
     const result = await resultOf(ended);
-    printResult(result, false, terminal);
+    printResult(result, false, terminal, true);
     const report = await openableReport(world, result, signal);
     if (world.s3 !== undefined) terminal.line(`to open: ${report}`);
     await judge(world, handle, terminal);

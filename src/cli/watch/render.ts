@@ -1,4 +1,4 @@
-import { LOOK } from '../follow.js';
+import { LOOK } from '../look.js';
 import { type Colour, type Terminal, wrap } from '../terminal.js';
 import type { FinishedRow, Frame, Transfer, WarningRow, WorkRow } from './frame.js';
 import { type Section, share } from './sections.js';
