@@ -46,6 +46,8 @@ export const FAILURES = {
   ServiceFailed: { retryable: true },
   DiskFull: { retryable: true },
   EvidenceUnavailable: { retryable: true },
+  // About four minutes: a changed right or role takes some to be known everywhere in AWS, a wrong name stays wrong.
+  EvidenceRefused: { retryable: true, attempts: 10 },
   TemporalUnavailable: { retryable: true },
   SearchAttributesMissing: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean; attempts?: number }>;

@@ -5,6 +5,7 @@ import { messageOf } from '../common/errors.js';
 import { FolderEvidenceStore } from '../store/evidence-folder.js';
 import type { S3Settings } from '../store/s3-settings.js';
 import { codeOf } from '../store/writers.js';
+import { openBucket } from '../worker/evidence.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import type { Situation } from './situation.js';
 
@@ -30,10 +31,10 @@ export async function checkContent({ environment: { contentDir } }: Situation): 
 
 /** Room for reports, and whether what is written there can be read again. */
 export async function checkReports(
-  { environment: { reportDir, s3 } }: Situation,
+  { environment: { reportDir, s3, extraCaFile } }: Situation,
   signal: AbortSignal,
 ): Promise<Finding> {
-  if (s3 !== null) return checkBucket(s3, signal);
+  if (s3 !== null) return checkBucket(s3, extraCaFile, signal);
   const store = new FolderEvidenceStore(reportDir);
   const mend = 'make it a folder that this user may write, or set REPORT_DIR to one';
   try {
@@ -54,9 +55,12 @@ export async function checkReports(
   }
 }
 
-async function checkBucket(settings: S3Settings, signal: AbortSignal): Promise<Finding> {
-  const { S3EvidenceStore } = await import('../store/evidence-s3.js'); // as create-dependencies.ts does
-  const store = new S3EvidenceStore(settings);
+async function checkBucket(
+  settings: S3Settings,
+  extraCaFile: string | null,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const store = await openBucket(settings, extraCaFile);
   const mend = 'check S3_BUCKET, AWS_REGION and AWS_ENDPOINT_URL_S3';
   try {
     await store.put(PROBE.key, PROBE.text, signal);
@@ -69,7 +73,7 @@ async function checkBucket(settings: S3Settings, signal: AbortSignal): Promise<F
   } catch (error) {
     return failure(error, mend);
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

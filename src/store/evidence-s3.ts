@@ -1,18 +1,21 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import {
   GetObjectCommand,
+  ListObjectsV2Command,
   NoSuchKey,
   PutObjectCommand,
   paginateListObjectsV2,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { awsHandler } from '../common/aws-handler.js';
 import { FactoryError } from '../common/errors.js';
+import { Connections } from '../common/network.js';
 import type { EvidenceRef } from '../contract/verdict.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from './evidence.js';
 import { assertEvidenceKey, assertEvidencePrefix, isEvidenceKey } from './evidence-key.js';
-import { type S3Action, s3Failure } from './s3-error.js';
+import { type S3Attempt, s3Failure } from './s3-error.js';
 import type { S3Settings } from './s3-settings.js';
 
 /** Far over what Trivy says of the largest image; it is held in memory. */
@@ -33,7 +36,9 @@ const CONTENT_TYPES: Record<string, string> = {
   txt: 'text/plain; charset=utf-8',
 };
 
-export interface S3Limits {
+export interface S3StoreOptions {
+  /** Certificates to trust instead of Node's own, as `trusting` gives them. */
+  ca?: readonly string[] | undefined;
   /** What one object may hold. */
   maxBytes?: number;
   /** How long one operation may take, in milliseconds. */
@@ -46,13 +51,15 @@ export interface S3Limits {
  */
 export class S3EvidenceStore implements EvidenceStore {
   private readonly client: S3Client;
+  private readonly connections: Connections;
   private readonly root: string;
 
   constructor(
     private readonly settings: S3Settings,
-    private readonly limits: S3Limits = {},
+    private readonly options: S3StoreOptions = {},
   ) {
     this.root = settings.prefix === '' ? '' : `${settings.prefix}/`;
+    this.connections = new Connections({ ca: options.ca, connectMs: CONNECT_MS });
     // A server that is not AWS's has a region in name only, but the signature needs one.
     const region = settings.region ?? (settings.endpoint === null ? undefined : 'us-east-1');
     this.client = new S3Client({
@@ -61,18 +68,22 @@ export class S3EvidenceStore implements EvidenceStore {
       ...(settings.endpoint === null ? {} : { endpoint: settings.endpoint }),
       // The SDK's own three attempts bridge a blip; what lasts longer is Temporal's to retry.
       maxAttempts: 3,
-      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
+      requestHandler: awsHandler(this.connections, IDLE_MS),
+      // undici does not know it. A refusal comes after the body then, which for most of ours is one packet.
+      expectContinueHeader: false,
     });
   }
 
   async get(key: string, signal?: AbortSignal): Promise<Buffer | undefined> {
     const at = this.addressOf(key);
-    return this.attempt('read', signal, (abortSignal) => this.read(at, key, abortSignal));
+    return this.attempt({ action: 'read', at: this.locate(key) }, signal, (abortSignal) =>
+      this.read(at, key, abortSignal),
+    );
   }
 
   async put(key: string, bytes: Buffer | string, signal?: AbortSignal): Promise<EvidenceRef> {
     const upload = this.uploadOf(key, bytes);
-    await this.attempt('written', signal, (abortSignal) =>
+    await this.attempt({ action: 'written', at: this.locate(key) }, signal, (abortSignal) =>
       this.client.send(new PutObjectCommand(upload.input), { abortSignal }),
     );
     return upload.ref;
@@ -85,7 +96,7 @@ export class S3EvidenceStore implements EvidenceStore {
   async putOnce(key: string, bytes: Buffer | string, signal?: AbortSignal): Promise<EvidenceRef> {
     const upload = this.uploadOf(key, bytes);
     const at = this.addressOf(key);
-    return this.attempt('written', signal, async (abortSignal) => {
+    return this.attempt({ action: 'written', at: this.locate(key) }, signal, async (abortSignal) => {
       let IfNoneMatch: string | undefined = '*';
       for (let left = CONFLICTS; ; left -= 1) {
         const held = await this.read(at, key, abortSignal);
@@ -108,8 +119,9 @@ export class S3EvidenceStore implements EvidenceStore {
 
   async list(prefix: string, signal?: AbortSignal): Promise<string[]> {
     assertEvidencePrefix(prefix);
-    return this.attempt('listed', signal, async (abortSignal) => {
-      const input = { Bucket: this.settings.bucket, Prefix: `${this.root}${prefix}` };
+    const input = { Bucket: this.settings.bucket, Prefix: `${this.root}${prefix}` };
+    const what: S3Attempt = { action: 'listed', at: `s3://${input.Bucket}/${input.Prefix}` };
+    return this.attempt(what, signal, async (abortSignal) => {
       const keys: string[] = [];
       for await (const page of paginateListObjectsV2({ client: this.client }, input, { abortSignal }))
         for (const { Key } of page.Contents ?? [])
@@ -124,9 +136,23 @@ export class S3EvidenceStore implements EvidenceStore {
     return `s3://${Bucket}/${Key}`;
   }
 
-  /** Ends idle connections. */
-  close(): void {
+  /**
+   * Looks whether the bucket is there and lets us list in it: the smallest question that a bucket of that name, its
+   * region and the credentials all have to be right for.
+   *
+   * @throws FactoryError as all operations
+   */
+  async check(signal?: AbortSignal): Promise<void> {
+    const input = { Bucket: this.settings.bucket, Prefix: this.root, MaxKeys: 1 };
+    await this.attempt({ action: 'listed', at: `s3://${input.Bucket}/${this.root}` }, signal, (abortSignal) =>
+      this.client.send(new ListObjectsV2Command(input), { abortSignal }),
+    );
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
     this.client.destroy();
+    await this.connections.close();
   }
 
   private addressOf(key: string): { Bucket: string; Key: string } {
@@ -191,7 +217,7 @@ export class S3EvidenceStore implements EvidenceStore {
   }
 
   private get maxBytes(): number {
-    return this.limits.maxBytes ?? MAX_OBJECT_BYTES;
+    return this.options.maxBytes ?? MAX_OBJECT_BYTES;
   }
 
   private tooLarge(key: string, bytes: number): FactoryError {
@@ -201,20 +227,20 @@ export class S3EvidenceStore implements EvidenceStore {
     );
   }
 
-  /** @throws FactoryError `EvidenceUnavailable`; the signal's reason when the caller gave up */
+  /** @throws FactoryError as {@link s3Failure} has them; the signal's reason when the caller gave up */
   private async attempt<T>(
-    action: S3Action,
+    what: S3Attempt,
     signal: AbortSignal | undefined,
     operation: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const limit = AbortSignal.timeout(this.limits.withinMs ?? READ_OR_WRITE_MS);
+    const limit = AbortSignal.timeout(this.options.withinMs ?? READ_OR_WRITE_MS);
     try {
       return await operation(signal === undefined ? limit : AbortSignal.any([signal, limit]));
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof FactoryError) throw error;
-      throw s3Failure(limit.aborted ? limit.reason : error, action, this.settings);
+      throw s3Failure(limit.aborted ? limit.reason : error, what, this.settings);
     }
   }
 }

@@ -1,7 +1,14 @@
+import { certificateFault } from '../common/certificates.js';
 import { FactoryError } from '../common/errors.js';
+import { codeOf } from '../common/network.js';
+import type { FailureType } from '../contract/failure.js';
 import type { S3Settings } from './s3-settings.js';
 
-export type S3Action = 'read' | 'written' | 'listed';
+/** What was tried, and with which object (`s3://bucket/key`), or with all under a prefix. */
+export interface S3Attempt {
+  action: 'read' | 'written' | 'listed';
+  at: string;
+}
 
 /** What AWS's SDK throws, as far as we read it; anything in it may be missing. */
 interface SdkError {
@@ -10,7 +17,7 @@ interface SdkError {
   /** The region that the bucket is in, where S3 tells. */
   bucketRegion: string | undefined;
   requestId: string | undefined;
-  /** Of the system: `ECONNREFUSED`. */
+  /** Of the system (`ECONNREFUSED`), of TLS, or of undici (`UND_ERR_ABORTED`). */
   code: string | undefined;
 }
 
@@ -29,56 +36,88 @@ const REGION = new Set([
 const DENIED = new Set(['AccessDenied', 'AllAccessDisabled', 'AccountProblem', 'Forbidden']);
 
 /**
- * The `EvidenceUnavailable` for whatever AWS's SDK threw. Its own message and the error itself are left out: they can
- * carry the string that was signed, key ids and URLs, and failures end up in Temporal's history.
+ * The failure for whatever AWS's SDK threw: `EvidenceRefused` where the server said no, `TransferCorrupt` for bytes that
+ * are not those that were stored, `CertificateNotTrusted`, and `EvidenceUnavailable` for what may pass. The SDK's own
+ * message and the error itself are left out: they can carry the string that was signed, key ids and URLs, and failures
+ * end up in Temporal's history.
  */
-export function s3Failure(error: unknown, action: S3Action, settings: S3Settings): FactoryError {
+export function s3Failure(
+  error: unknown,
+  { action, at: object }: S3Attempt,
+  settings: S3Settings,
+): FactoryError {
   const read = readSdkError(error);
-  const [what, advice] = explain(read, settings);
   const request = read.requestId === undefined ? '' : `, request ${read.requestId}`;
-  return new FactoryError(
-    'EvidenceUnavailable',
-    `The S3 bucket ${settings.bucket} can't be ${action}: ${what} (${read.code ?? read.name}${request}); ${advice}.`,
-  );
+  const said = (what: string, advice: string): string =>
+    `The S3 bucket ${settings.bucket} can't be ${action}: ${what} (${read.code ?? read.name}${request}); ${advice}.`;
+  if (read.name === 'ChecksumMismatch')
+    return new FactoryError(
+      'TransferCorrupt',
+      said(`${object} is not what was written`, 'restore an older version of it, or delete it'),
+    );
+  const [host, check] = placeOf(settings);
+  const untrusted = certificateFault(read.code ?? '')?.split(': ', 2);
+  if (untrusted !== undefined) {
+    const [what = '', advice = ''] = untrusted;
+    return new FactoryError('CertificateNotTrusted', said(`${host} can't be trusted, ${what}`, advice));
+  }
+  const refused = explainRefusal(read, host);
+  const type: FailureType = refused === undefined ? 'EvidenceUnavailable' : 'EvidenceRefused';
+  return new FactoryError(type, said(...(refused ?? explainTrouble(read, host, check))));
 }
 
-function explain(error: SdkError, settings: S3Settings): [what: string, advice: string] {
-  const { name, status, code } = error;
-  const where = settings.endpoint === null ? 'AWS' : new URL(settings.endpoint).host;
-  const check =
-    settings.endpoint === null ? 'the network, and AWS_REGION' : 'AWS_ENDPOINT_URL_S3, and the network';
+type Explained = [what: string, advice: string];
+
+/** The server's host, and what to check when it does not answer. */
+function placeOf({ endpoint }: S3Settings): [host: string, check: string] {
+  return endpoint === null
+    ? ['AWS', 'the network, HTTPS_PROXY and AWS_REGION']
+    : [new URL(endpoint).host, 'AWS_ENDPOINT_URL_S3, HTTPS_PROXY and the network'];
+}
+
+/** What stays as it is until a person or AWS changes something; undefined for all else. */
+function explainRefusal({ name, status, bucketRegion }: SdkError, host: string): Explained | undefined {
   if (name === 'NoSuchBucket')
-    return [`${where} has no bucket of this name`, 'create it, or set S3_BUCKET to one that exists'];
-  if (REGION.has(name) || error.bucketRegion !== undefined) {
-    const region = error.bucketRegion;
-    return region === undefined
+    return [`${host} has no bucket of this name`, 'create it, or set S3_BUCKET to one that exists'];
+  if (REGION.has(name) || bucketRegion !== undefined)
+    return bucketRegion === undefined
       ? ['it is in another region', 'set AWS_REGION to the region of the bucket']
-      : [`it is in the region ${region}`, `set AWS_REGION to ${region}`];
-  }
+      : [`it is in the region ${bucketRegion}`, `set AWS_REGION to ${bucketRegion}`];
   if (name === 'RegionMissing') return ['its region is not known', 'set AWS_REGION'];
-  if (name === 'ChecksumMismatch')
-    return ['an object is not what was written', 'look at what the server logs of it, and restore it'];
   if (name === 'CredentialsProviderError')
     return [
       'no AWS credentials were found',
       'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the worker a role',
     ];
   if (CREDENTIALS.has(name))
-    return [`${where} does not accept the AWS credentials`, 'check those that the worker has'];
+    return [`${host} does not accept the AWS credentials`, 'check those that the worker has'];
   if (CLOCK.has(name)) return ['the clock of this machine is wrong', 'set it'];
+  if (name.startsWith('KMS.'))
+    return ['its KMS key can not be used', 'check S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID'];
   if (DENIED.has(name) || status === 403)
     return [
       'the AWS credentials may not do that',
       'allow them s3:GetObject, s3:PutObject and s3:ListBucket there, and with KMS kms:GenerateDataKey and kms:Decrypt',
     ];
-  if (name.startsWith('KMS.'))
-    return ['its KMS key can not be used', 'check S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID'];
-  if (code !== undefined) return [`${where} can't be reached`, `check ${check}`];
-  if (name === 'TimeoutError') return [`${where} did not answer in time`, `check ${check}`];
+  if (status === 501)
+    return [
+      `${host} does not know something that we ask for`,
+      'leave out S3_SERVER_SIDE_ENCRYPTION if it is set, or use another S3 server',
+    ];
+  return undefined;
+}
+
+/** What may be over by the next attempt. */
+function explainTrouble({ name, status, code }: SdkError, host: string, check: string): Explained {
+  if (code === 'UND_ERR_ABORTED')
+    return [`the proxy lets nothing through to ${host}`, 'check HTTPS_PROXY and NO_PROXY'];
+  if (name === 'TimeoutError' || code?.endsWith('_TIMEOUT') || code === 'ETIMEDOUT')
+    return [`${host} did not answer in time`, `check ${check}`];
+  if (code !== undefined) return [`${host} can't be reached`, `check ${check}`];
   if (status === 503 || status === 429 || name === 'SlowDown')
-    return [`${where} is busy`, 'wait and try again'];
-  if (status === undefined) return [`the answer of ${where} can't be used`, `check ${check}`];
-  return [`${where} answered ${status}`, 'see what the server says of that code'];
+    return [`${host} is busy`, 'wait and try again'];
+  if (status === undefined) return [`the answer of ${host} can't be used`, `check ${check}`];
+  return [`${host} answered ${status}`, 'see what the server says of that code'];
 }
 
 const WORD = /^[\w.:/+=-]{1,128}$/;
@@ -88,7 +127,7 @@ function readSdkError(error: unknown): SdkError {
   const name = word(at(error, 'name'), WORD) ?? 'no code';
   const headers = at(error, '$response', 'headers');
   const status = at(error, '$metadata', 'httpStatusCode');
-  const code = word(at(error, 'code'), /^E[A-Z_]{2,40}$|^(?:CERT|UNABLE|DEPTH|SELF)_[A-Z_]{2,60}$/);
+  const code = word(codeOf(error), /^(?:E|UND_ERR_|CERT_|UNABLE_|DEPTH_|SELF_)[A-Z_]{2,60}$/);
   // Faults that the SDK itself finds have no name of their own.
   const said = error instanceof Error ? error.message : '';
   const own =

@@ -11,8 +11,8 @@ import { Manners } from '../registry/manners.js';
 import { RunTraffic } from '../report/traffic.js';
 import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
-import { FolderEvidenceStore } from '../store/evidence-folder.js';
 import { FileUploadSessions } from '../store/upload-sessions.js';
+import { openEvidence } from './evidence.js';
 import { harnessAccess } from './harness.js';
 import { awaitHolder } from './holder.js';
 import { registryAccess } from './registries.js';
@@ -25,10 +25,7 @@ export async function createDependencies(
   stopping: AbortSignal = new AbortController().signal,
 ): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
   const allowLists = createAllowLists(environment);
-  // AWS's SDK costs 120 ms and 26 MB (measured), which those with a folder need not pay.
-  const bucket =
-    environment.s3 && new (await import('../store/evidence-s3.js')).S3EvidenceStore(environment.s3);
-  const evidence = bucket ?? new FolderEvidenceStore(environment.reportDir);
+  const { evidence, close: closeEvidence } = await openEvidence(environment);
   const content = await DirectoryContentStore.open(environment.contentDir, {
     maxBytes: environment.contentMaxBytes,
   });
@@ -71,7 +68,7 @@ export async function createDependencies(
   };
   const close = async (): Promise<void> => {
     await Promise.all([source, harness, ...targets.values()].map((client) => client.close()));
-    bucket?.close();
+    await closeEvidence();
   };
   return { dependencies, close };
 }

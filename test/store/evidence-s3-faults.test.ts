@@ -2,10 +2,11 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { FailureType } from '../../src/contract/failure.js';
 import { S3_REGION, startS3 } from '../../src/demo/services/s3.js';
 import { freePort } from '../../src/demo/services/service.js';
 import { digestOf } from '../../src/registry/digest.js';
-import { S3EvidenceStore, type S3Limits } from '../../src/store/evidence-s3.js';
+import { S3EvidenceStore, type S3StoreOptions } from '../../src/store/evidence-s3.js';
 import type { S3Settings } from '../../src/store/s3-settings.js';
 
 const KEY_ID = 'AKIACANARYCANARY';
@@ -17,7 +18,7 @@ beforeEach(() => {
   onTestFinished(() => void vi.unstubAllEnvs());
 });
 
-function open(settings: Partial<S3Settings>, limits?: S3Limits): S3EvidenceStore {
+function open(settings: Partial<S3Settings>, options?: S3StoreOptions): S3EvidenceStore {
   const store = new S3EvidenceStore(
     {
       bucket: 'reports',
@@ -28,7 +29,7 @@ function open(settings: Partial<S3Settings>, limits?: S3Limits): S3EvidenceStore
       encryption: null,
       ...settings,
     },
-    limits,
+    options,
   );
   onTestFinished(() => store.close());
   return store;
@@ -53,11 +54,11 @@ const fault = (code: string, extra = ''): string =>
   `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>of ${KEY_ID}, ${SECRET}</Message>${extra}` +
   `<AWSAccessKeyId>${KEY_ID}</AWSAccessKeyId><StringToSign>${SECRET}</StringToSign></Error>`;
 
-const messageOf = (action: Promise<unknown>): Promise<string> =>
+const messageOf = (action: Promise<unknown>, type: FailureType = 'EvidenceUnavailable'): Promise<string> =>
   action.then(
     () => 'it went well',
     (error: { type: string; message: string; cause?: unknown }) => {
-      expect(error.type).toBe('EvidenceUnavailable');
+      expect(`${error.type}: ${error.message}`).toContain(`${type}: `);
       expect(error.cause).toBeUndefined(); // what AWS says of a signature must not reach Temporal's history
       return error.message;
     },
@@ -68,12 +69,12 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
     const server = await startS3();
     onTestFinished(server.stop);
     const host = server.address;
-    const denied = await messageOf(open({ endpoint: server.endpoint }).get('k'));
+    const denied = await messageOf(open({ endpoint: server.endpoint }).get('k'), 'EvidenceRefused');
     expect(denied).toMatch(
       /^The S3 bucket reports can't be read: .* does not accept the AWS credentials \(XAdminUserNotFound.*\); check those that the worker has\.$/,
     );
     vi.stubEnv('AWS_ACCESS_KEY_ID', server.credentials.accessKeyId);
-    const wrong = await messageOf(open({ endpoint: server.endpoint }).put('k', ''));
+    const wrong = await messageOf(open({ endpoint: server.endpoint }).put('k', ''), 'EvidenceRefused');
     expect(wrong).toContain("can't be written: ");
     expect(wrong).toContain('(SignatureDoesNotMatch');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', server.credentials.secretAccessKey);
@@ -84,7 +85,7 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
       [() => store.putOnce('k', ''), 'written'],
       [() => store.list(''), 'listed'],
     ] as const)
-      expect(await messageOf(act())).toMatch(
+      expect(await messageOf(act(), 'EvidenceRefused')).toMatch(
         new RegExp(
           `^The S3 bucket reports can't be ${what}: ${host} has no bucket of this name \\(NoSuchBucket.*\\); create it, or set S3_BUCKET to one that exists\\.$`,
         ),
@@ -93,9 +94,9 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
     await admin.send(new CreateBucketCommand({ Bucket: 'reports' }));
     admin.destroy();
     expect(await store.get('k')).toBeUndefined();
-    expect(await messageOf(open({ endpoint: server.endpoint, region: 'eu-west-1' }).get('k'))).toMatch(
-      /another region|the region us-east-1/,
-    );
+    expect(
+      await messageOf(open({ endpoint: server.endpoint, region: 'eu-west-1' }).get('k'), 'EvidenceRefused'),
+    ).toMatch(/another region|the region us-east-1/);
   });
 
   it.each([
@@ -111,6 +112,7 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
     [403, 'InvalidAccessKeyId', '', 'does not accept the AWS credentials'],
     [403, 'ExpiredToken', '', 'does not accept the AWS credentials'],
     [400, 'KMS.DisabledException', '', 'check S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID'],
+    [501, 'NotImplemented', '', 'leave out S3_SERVER_SIDE_ENCRYPTION'],
     [503, 'SlowDown', '', 'is busy (SlowDown'],
     [418, 'SomethingElse', '', 'answered 418 (SomethingElse'],
   ])('%i %s', async (status, code, extra, said) => {
@@ -121,7 +123,9 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
       });
       response.end(fault(code, extra));
     });
-    const message = await messageOf(open({ endpoint }).put('k', 'bytes'));
+    const passing = status === 503 || status === 418;
+    const type = passing ? 'EvidenceUnavailable' : 'EvidenceRefused';
+    const message = await messageOf(open({ endpoint }).put('k', 'bytes'), type);
     expect(message).toContain(said);
     expect(message).not.toMatch(/AKIA|c4n4ry|X-Amz/);
   });
@@ -129,17 +133,17 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
   it('nobody there, a name that is none, no region, no credentials', async () => {
     const host = `127.0.0.1:${await freePort()}`;
     expect(await messageOf(open({ endpoint: `http://${host}` }).get('k'))).toBe(
-      `The S3 bucket reports can't be read: ${host} can't be reached (ECONNREFUSED); check AWS_ENDPOINT_URL_S3, and the network.`,
+      `The S3 bucket reports can't be read: ${host} can't be reached (ECONNREFUSED); check AWS_ENDPOINT_URL_S3, HTTPS_PROXY and the network.`,
     );
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION', 'AWS_PROFILE'])
       vi.stubEnv(name, undefined);
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
     vi.stubEnv('AWS_CONFIG_FILE', '/nowhere/config');
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nowhere/credentials');
-    expect(await messageOf(open({}).get('k'))).toContain(
+    expect(await messageOf(open({}).get('k'), 'EvidenceRefused')).toContain(
       'its region is not known (RegionMissing); set AWS_REGION.',
     );
-    expect(await messageOf(open({ endpoint: `http://${host}` }).get('k'))).toContain(
+    expect(await messageOf(open({ endpoint: `http://${host}` }).get('k'), 'EvidenceRefused')).toContain(
       'no AWS credentials were found',
     );
   });
@@ -167,8 +171,8 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
       response.writeHead(200, { 'x-amz-checksum-sha256': checksum, 'content-length': '7' });
       response.end('wrItten');
     });
-    expect(await messageOf(open({ endpoint }).get('k'))).toContain(
-      'an object is not what was written (ChecksumMismatch)',
+    expect(await messageOf(open({ endpoint }).get('k'), 'TransferCorrupt')).toContain(
+      's3://reports/k is not what was written (ChecksumMismatch)',
     );
   });
 });

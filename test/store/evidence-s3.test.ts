@@ -3,7 +3,7 @@ import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } fr
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { S3_REGION, type S3Service, startS3 } from '../../src/demo/services/s3.js';
 import { digestOf } from '../../src/registry/digest.js';
-import { S3EvidenceStore, type S3Limits } from '../../src/store/evidence-s3.js';
+import { S3EvidenceStore, type S3StoreOptions } from '../../src/store/evidence-s3.js';
 import type { S3Settings } from '../../src/store/s3-settings.js';
 import { evidenceContract } from './evidence-contract.js';
 
@@ -27,20 +27,20 @@ function login(credentials: S3Service['credentials']): void {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey);
 }
 
-function open(settings: Partial<S3Settings>, limits?: S3Limits): S3EvidenceStore {
+function open(settings: Partial<S3Settings>, options?: S3StoreOptions): S3EvidenceStore {
   const { endpoint } = server;
   const store = new S3EvidenceStore(
     { bucket: 'none', prefix: '', region: null, endpoint, pathStyle: true, encryption: null, ...settings },
-    limits,
+    options,
   );
   onTestFinished(() => store.close());
   return store;
 }
 
-async function fresh(settings: Partial<S3Settings> = {}, limits?: S3Limits) {
+async function fresh(settings: Partial<S3Settings> = {}, options?: S3StoreOptions) {
   const bucket = `evidence-${randomUUID()}`;
   await admin.send(new CreateBucketCommand({ Bucket: bucket }));
-  return open({ bucket, ...settings }, limits);
+  return open({ bucket, ...settings }, options);
 }
 
 const bucketOf = (store: S3EvidenceStore): string => new URL(store.locate('k')).host;
