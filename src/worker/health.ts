@@ -51,7 +51,8 @@ export async function beat(
     await writeFile(file, `${new Date().toISOString()}\n`);
     return true;
   } catch (error) {
-    if (!signal?.aborted) log.warn({ error: messageOf(error) }, 'not healthy: Temporal gives no answer for the namespace');
+    if (!signal?.aborted)
+      log.warn({ error: messageOf(error) }, 'not healthy: Temporal gives no answer for the namespace');
     return false;
   }
 }
