@@ -43,19 +43,30 @@ export async function pushImage(
   );
   try {
     if (task.repair) target.forget(splitReference(task.target));
-    const summary = await pushBlobs(tree, task, dependencies, context);
+    const first = await pushBlobs(tree, task, dependencies, context);
     await announce(task, dependencies, context.signal);
-    await putManifests(tree, task, target, context.signal).catch(async (error: unknown) => {
+    try {
+      await putManifests(tree, task, target, context.signal);
+      return first;
+    } catch (error) {
       if (!isBlobUnknown(error)) throw error;
       target.forget(splitReference(task.target));
-      await pushBlobs(tree, task, dependencies, context);
+      const again = await pushBlobs(tree, task, dependencies, context);
       await putManifests(tree, task, target, context.signal);
-    });
-    return summary;
+      return both(first, again);
+    }
   } finally {
     release();
   }
 }
+
+/** What two looks at the same blobs brought there. */
+const both = (first: PushSummary, again: PushSummary): PushSummary => ({
+  blobs: first.blobs,
+  uploadedBlobs: first.uploadedBlobs + again.uploadedBlobs,
+  mountedBlobs: first.mountedBlobs + again.mountedBlobs,
+  uploadedBytes: first.uploadedBytes + again.uploadedBytes,
+});
 
 /** Where the host tells beforehand, nothing is sent for a tag that can't be put. */
 async function assertTagIsFree(

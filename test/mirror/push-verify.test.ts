@@ -66,6 +66,22 @@ describe('pushing', () => {
     expect(await push(sides, task)).toMatchObject({ uploadedBlobs: 0, uploadedBytes: 0 });
   });
 
+  it('sends what the registry has lost since, and says so', async () => {
+    const sides = await openSides();
+    const layer = layerOf({ 'lib/lost': 'later' });
+    const task = await built(sides, 'harness/ci-addon:1.2.3', imageOf({ layers: [layer] }));
+    await push(sides, task);
+    await rm(storedAt(sides, layer.descriptor.digest));
+    // The client remembers the layer, so it is the manifest that is refused.
+    expect(await push(sides, task)).toEqual({
+      blobs: 2,
+      uploadedBlobs: 1,
+      mountedBlobs: 0,
+      uploadedBytes: layer.descriptor.size,
+    });
+    await crane('validate', '--remote', task.target);
+  });
+
   it('mounts a layer that another repository of the registry has', async () => {
     const sides = await openSides();
     const shared = layerOf({ 'lib/shared': 'the same in both' });
