@@ -57,6 +57,8 @@ export function awsHandler(connections: Connections, idleMs: number): AwsHandler
           // The SDK's type has room for its own, older signals; we give it real ones.
           ...(abortSignal instanceof AbortSignal ? { signal: abortSignal } : {}),
         });
+        // The SDK ends a body that it does not want after it has stopped listening, and that counts as an error.
+        answer.body.on('error', () => {});
         const flat = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]);
         return {
           response: {

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Server } from 'node:net';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ACCEPT } from '../../src/registry/media-types.js';
+import { startConnectProxy } from './connect-proxy.js';
 import { forward } from './forward.js';
 import { errorBody } from './hostile-registry.js';
 import { startRegistry } from './registry-server.js';
@@ -124,34 +124,18 @@ export async function startFakeEcr(): Promise<FakeEcr> {
   });
   const frontPort = await listen(front);
 
-  const open = new Set<Socket>();
-  const proxy = createServer();
-  proxy.on('connect', (asked: IncomingMessage, socket: Socket) => {
-    if (asked.url !== `${ECR_HOST}:443`) {
-      socket.destroy();
-      return;
-    }
-    const inner = connect(frontPort, '127.0.0.1', () => socket.write('HTTP/1.1 200 Connected\r\n\r\n'));
-    for (const [one, other] of [
-      [socket, inner],
-      [inner, socket],
-    ] as const) {
-      open.add(one);
-      one.on('error', () => {}).on('close', () => other.destroy());
-      one.pipe(other);
-    }
-  });
-  const [apiPort, proxyPort] = await Promise.all([listen(api), listen(proxy)]);
+  const proxy = await startConnectProxy(new Map([[`${ECR_HOST}:443`, frontPort]]));
+  const apiPort = await listen(api);
   return Object.assign(state, {
     api: `http://127.0.0.1:${apiPort}`,
-    proxy: `http://127.0.0.1:${proxyPort}`,
+    proxy: proxy.url,
     certificate: authority.certificate,
     expireTokens: () => {
       oldest = tokens + 1;
     },
     stop: async () => {
-      for (const socket of open) socket.destroy();
-      for (const server of [api, front, proxy]) {
+      await proxy.stop();
+      for (const server of [api, front]) {
         server.close();
         server.closeAllConnections();
       }

@@ -2,13 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  BucketAlreadyExists,
-  BucketAlreadyOwnedByYou,
-  CreateBucketCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { serviceEnvironment } from './environment.js';
 import { freePort, type Service, startService, withFreshPorts } from './service.js';
 
@@ -19,14 +13,16 @@ export interface S3Options {
   port?: number;
   /** Where objects are kept; a temporary directory that ends with the server when absent. */
   storage?: string;
-  /** Made when the server is up, unless they are there. */
+  /** There when the server is up, with what an earlier one left in them. */
   buckets?: readonly string[];
+  /** Paths of a certificate and its key (PEM): it speaks TLS then, and nothing else. */
+  tls?: { certificate: string; key: string };
   log?: (line: string) => void;
   signal?: AbortSignal;
 }
 
 export interface S3Service extends Service {
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or `https://…` */
   endpoint: string;
   /** Of the one account that the server knows, new with each start. */
   credentials: { accessKeyId: string; secretAccessKey: string };
@@ -37,42 +33,31 @@ export interface S3Service extends Service {
 export const S3_REGION = 'us-east-1';
 
 /**
- * Starts an S3 server (versitygw on a folder) on the loopback interface, plain HTTP, and waits until it is healthy. It
- * ends with this process, whatever happens.
+ * Starts an S3 server (versitygw on a folder) on the loopback interface and waits until it is healthy. It ends with this
+ * process, whatever happens.
  *
  * @throws FactoryError `ServiceFailed`, with what it printed
  */
-export async function startS3(options: S3Options = {}): Promise<S3Service> {
-  const service = await withFreshPorts(() => start(options));
-  const client = new S3Client({ ...service, region: S3_REGION, forcePathStyle: true });
-  try {
-    for (const Bucket of options.buckets ?? [])
-      await client
-        .send(new CreateBucketCommand({ Bucket }), { abortSignal: options.signal })
-        .catch((error: unknown) => {
-          // Of an earlier start, which had another account.
-          if (!(error instanceof BucketAlreadyExists) && !(error instanceof BucketAlreadyOwnedByYou))
-            throw error;
-        });
-    return service;
-  } catch (error) {
-    await service.stop();
-    throw error;
-  } finally {
-    client.destroy();
-  }
-}
+export const startS3 = (options: S3Options = {}): Promise<S3Service> => withFreshPorts(() => start(options));
 
 async function start(options: S3Options): Promise<S3Service> {
   const directory = await mkdtemp(join(tmpdir(), 'image-factory-s3-'));
   const storage = options.storage ?? join(directory, 'objects');
-  await mkdir(storage, { recursive: true });
+  // A folder below the root is a bucket, of whichever account the server is started with.
+  for (const bucket of ['', ...(options.buckets ?? [])])
+    await mkdir(join(storage, bucket), { recursive: true });
   const address = `127.0.0.1:${options.port ?? (await freePort())}`;
   const credentials = { accessKeyId: `demo${randomUUID().slice(0, 8)}`, secretAccessKey: randomUUID() };
+  const { tls } = options;
+  const endpoint = `${tls === undefined ? 'http' : 'https'}://${address}`;
+  const secure = tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key];
   const server = await startService({
     name: 'The S3 server',
     program: options.program ?? 'versitygw',
-    args: ['--quiet', '--health', '/health', '--port', address, '--region', S3_REGION, 'posix', storage],
+    args: [
+      ...['--quiet', '--health', '/health', '--port', address, '--region', S3_REGION, ...secure],
+      ...['posix', storage],
+    ],
     // Not as arguments: those can be seen by everyone on the machine.
     env: serviceEnvironment({
       ROOT_ACCESS_KEY: credentials.accessKeyId,
@@ -81,17 +66,22 @@ async function start(options: S3Options): Promise<S3Service> {
     log: options.log,
     signal: options.signal,
     removeAfter: directory,
-    probe: (signal) => isHealthy(address, signal),
+    probe: (signal) => isHealthy(endpoint, signal),
   });
-  return { address, endpoint: `http://${address}`, credentials, storage, stop: () => server.stop() };
+  return { address, endpoint, credentials, storage, stop: () => server.stop() };
 }
 
-async function isHealthy(address: string, signal: AbortSignal): Promise<void> {
-  const answer = await request(`http://${address}/health`, {
-    signal,
-    headersTimeout: 2000,
-    bodyTimeout: 2000,
-  });
-  await answer.body.dump();
-  if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+/** Which certificate it has is its clients' to judge. */
+const anyCertificate = { connect: { rejectUnauthorized: false } };
+
+async function isHealthy(endpoint: string, signal: AbortSignal): Promise<void> {
+  const dispatcher = new Agent(anyCertificate);
+  try {
+    const limits = { headersTimeout: 2000, bodyTimeout: 2000 };
+    const answer = await request(`${endpoint}/health`, { signal, dispatcher, ...limits });
+    await answer.body.dump();
+    if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+  } finally {
+    await dispatcher.destroy();
+  }
 }
