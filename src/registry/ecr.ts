@@ -1,5 +1,8 @@
 import type { ECRClient, Repository as EcrRepository } from '@aws-sdk/client-ecr';
+import { awsHandler } from '../common/aws-handler.js';
+import { certificateFault } from '../common/certificates.js';
 import { FactoryError } from '../common/errors.js';
+import { Connections, codeOf } from '../common/network.js';
 import type { Reference } from '../contract/brand.js';
 import type { Credential, CredentialProvider } from './credentials.js';
 import type { HostApi } from './host-api.js';
@@ -38,9 +41,16 @@ export class Ecr implements HostApi {
   readonly #described = new Map<string, Kept<EcrRepository | undefined>>();
   readonly #creating = new Map<string, Promise<boolean>>();
 
-  /** @param endpoint another API than AWS's (`AWS_ENDPOINT_URL_ECR`) */
-  constructor(endpoint: string | null) {
+  readonly #connections: Connections;
+
+  /**
+   * @param endpoint another API than AWS's (`AWS_ENDPOINT_URL_ECR`)
+   * @param ca certificates to trust instead of Node's own, as `trusting` gives them
+   */
+  constructor(endpoint: string | null, ca?: readonly string[]) {
     this.#endpoint = endpoint;
+    // Left open with the worker: what is idle keeps no process alive.
+    this.#connections = new Connections({ ca, connectMs: CONNECT_MS });
   }
 
   /** The logins of `configured`, and tokens of our own for ECR hosts that have none there. */
@@ -167,7 +177,7 @@ export class Ecr implements HostApi {
             region,
             ...(this.#endpoint === null ? {} : { endpoint: this.#endpoint }),
             maxAttempts: 3,
-            requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: ANSWER_MS },
+            requestHandler: awsHandler(this.#connections, ANSWER_MS),
           }),
       );
     this.#clients.set(region, client);
@@ -216,8 +226,12 @@ function failure(error: unknown, host: string, what: string, right: string): Fac
     return new FactoryError('RegistryRateLimited', `${where} is asked too often for ${what}: wait`);
   if (/^(?:LimitExceeded|InvalidParameter|Validation)/.test(name))
     return new FactoryError('RegistryRejected', `${where} refused us ${what} (${name})`);
+  const code = codeOf(error);
+  const untrusted = certificateFault(code);
+  if (untrusted !== undefined)
+    return new FactoryError('CertificateNotTrusted', `${where} could not be reached: ${untrusted}`);
   return new FactoryError(
     'RegistryUnavailable',
-    `${where} did not give us ${what} (${name || 'no answer'}): check the network, and AWS_ENDPOINT_URL_ECR`,
+    `${where} did not give us ${what} (${code || name || 'no answer'}): check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_ECR`,
   );
 }

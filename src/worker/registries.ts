@@ -21,7 +21,7 @@ export interface RegistryAccess {
 export async function registryAccess(environment: WorkerEnvironment): Promise<RegistryAccess> {
   const { registryCredentials, insecureRegistries: insecureHosts } = environment;
   const { ca } = await trusting(await readAuthorities(environment.extraCaFile));
-  const hostApi = new Ecr(environment.ecrEndpoint);
+  const hostApi = new Ecr(environment.ecrEndpoint, ca);
   const logins = hostApi.logins(
     dockerConfigCredentials(
       dockerConfigPath({ DOCKER_CONFIG: environment.dockerConfigDir }),

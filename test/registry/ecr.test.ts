@@ -102,6 +102,26 @@ describe('a push to ECR', () => {
   });
 });
 
+describe('the API where AWS has it', () => {
+  it('is asked through HTTPS_PROXY, and trusted by EXTRA_CA_FILE', async () => {
+    const { ca } = await trusting([ecr.certificate]);
+    expect(await new Ecr(null, ca).logins(anonymous).forHost(ECR_HOST)).toMatchObject({ user: 'AWS' });
+    expect(count('GetAuthorizationToken')).toBe(1);
+    await expect(new Ecr(null).logins(anonymous).forHost(ECR_HOST)).rejects.toMatchObject({
+      type: 'CertificateNotTrusted',
+      message: expect.stringMatching(/^the ECR API of .* could not be reached: .* EXTRA_CA_FILE$/),
+    });
+  });
+
+  it('is not asked where the proxy does not let us through', async () => {
+    const host = ECR_HOST.replace('eu-central-1', 'eu-west-1');
+    await expect(new Ecr(null).logins(anonymous).forHost(host)).rejects.toMatchObject({
+      type: 'RegistryUnavailable',
+      message: expect.stringContaining('UND_ERR_ABORTED'),
+    });
+  });
+});
+
 describe('a tag that ECR keeps', () => {
   it('is known before it is put, by the repository’s settings', async () => {
     await pushImage(randomBytes(1000));

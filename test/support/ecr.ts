@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -12,8 +12,14 @@ import { createAuthority } from './tls.js';
 
 export const ECR_HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com';
 
+/** Where AWS's SDK looks for the API of that region. */
+const API_HOST = 'api.ecr.eu-central-1.amazonaws.com';
+
 export interface FakeEcr {
-  /** For `HTTPS_PROXY`: the way to {@link ECR_HOST}, which is a real registry behind ECR's manners. */
+  /**
+   * For `HTTPS_PROXY`: the way to {@link ECR_HOST}, which is a real registry behind ECR's manners, and to the API where
+   * AWS has it.
+   */
   proxy: string;
   /** For `AWS_ENDPOINT_URL_ECR`. */
   api: string;
@@ -47,7 +53,7 @@ const listen = async (server: Server): Promise<number> => {
 export async function startFakeEcr(): Promise<FakeEcr> {
   const behind = await startRegistry();
   const authority = await createAuthority();
-  const { certificate, key } = await authority.issue({ names: [ECR_HOST] });
+  const { certificate, key } = await authority.issue({ names: [ECR_HOST, API_HOST] });
   let tokens = 0;
   let oldest = 1;
   const state = {
@@ -80,7 +86,7 @@ export async function startFakeEcr(): Promise<FakeEcr> {
           : { repositories: [{ repositoryName: name, imageTagMutability }] };
       },
     };
-  const api = createServer(async (asked, response) => {
+  const answerCall = async (asked: IncomingMessage, response: ServerResponse): Promise<void> => {
     const action = String(asked.headers['x-amz-target']).split('.')[1] ?? '';
     state.calls.push(action);
     const body = await text(asked);
@@ -88,7 +94,9 @@ export async function startFakeEcr(): Promise<FakeEcr> {
     const answer = refused ? { __type: refused } : (actions[action]?.(JSON.parse(body)) ?? {});
     const status = '__type' in answer ? 400 : 200;
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer));
-  });
+  };
+  const api = createServer(answerCall);
+  const secureApi = createTlsServer({ cert: certificate, key }, answerCall);
 
   const refusal = async (asked: IncomingMessage): Promise<[number, string] | undefined> => {
     const url = asked.url ?? '';
@@ -122,10 +130,13 @@ export async function startFakeEcr(): Promise<FakeEcr> {
     const [status, body] = refused;
     response.writeHead(status, status === 401 ? { 'www-authenticate': 'Basic realm="ecr"' } : {}).end(body);
   });
-  const frontPort = await listen(front);
-
-  const proxy = await startConnectProxy(new Map([[`${ECR_HOST}:443`, frontPort]]));
-  const apiPort = await listen(api);
+  const [frontPort, apiPort, secureApiPort] = await Promise.all([front, api, secureApi].map(listen));
+  const proxy = await startConnectProxy(
+    new Map([
+      [`${ECR_HOST}:443`, frontPort ?? 0],
+      [`${API_HOST}:443`, secureApiPort ?? 0],
+    ]),
+  );
   return Object.assign(state, {
     api: `http://127.0.0.1:${apiPort}`,
     proxy: proxy.url,
@@ -135,7 +146,7 @@ export async function startFakeEcr(): Promise<FakeEcr> {
     },
     stop: async () => {
       await proxy.stop();
-      for (const server of [api, front]) {
+      for (const server of [api, secureApi, front]) {
         server.close();
         server.closeAllConnections();
       }
