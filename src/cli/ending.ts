@@ -25,7 +25,10 @@ export function printRun(result: RunResult, terminal: Terminal, { told = false }
   const bad = result.counts.blocked + result.counts.failed + result.counts.unresolved;
   if (result.counts.blocked > 0) say('blocked: ', `nothing of it was pushed; ${AFTER_BLOCK}`);
   if (bad > 0 && result.accounts.length > 0)
-    say('', `the fields of ${imagesThat(bad)} stay as they were: builds pull what those name`);
+    say(
+      '',
+      `${bad} image${bad === 1 ? ' keeps its' : 's keep their'} fields as they were: builds pull what those name`,
+    );
   printChanges(result.report, terminal);
   for (const { infra, kind, reason } of result.accounts) say(`account, ${infra}: `, `${kind}: ${reason}`);
   // To be pasted or opened: these are never broken.
@@ -34,9 +37,6 @@ export function printRun(result: RunResult, terminal: Terminal, { told = false }
   if (result.report) terminal.line(`report: ${result.report.html}`);
   terminal.line(`run: ${result.runId}`);
 }
-
-const imagesThat = (bad: number): string =>
-  bad === 1 ? 'the image that is not' : `the ${bad} images that are not as they should be`;
 
 function printAttention({ attention, counts }: RunResult, terminal: Terminal): void {
   if (attention === undefined || attention.length === 0) return;

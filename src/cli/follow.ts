@@ -101,9 +101,11 @@ async function look(client: Client, handle: WorkflowHandle, printer: ProgressPri
   );
 }
 
-/** Most image names are shorter; a longer one widens the column from there on. */
-const NAME_COLUMN = 32;
+/** As long as the longest of Harness's own names; a longer one moves its own line only, so that columns stay. */
+const NAME_COLUMN = 44;
 const WORD_COLUMN = 12;
+/** What a narrow terminal keeps for the note. */
+const NOTE_ROOM = 24;
 
 interface Line {
   mark: string;
@@ -119,7 +121,6 @@ export class ProgressPrinter {
   readonly #steps = new Map<string, number>();
   readonly #ended = new Set<string>();
   readonly #warned = new Set<string>();
-  #nameColumn = NAME_COLUMN;
   #phase = -1;
 
   constructor(terminal: Terminal) {
@@ -178,9 +179,10 @@ export class ProgressPrinter {
 
   /** A note that is longer than the room beside the name goes on below, under its own column. */
   #print({ mark, colour, image, word, note }: Line): void {
-    this.#nameColumn = Math.max(this.#nameColumn, image.length);
-    const start = `${mark} ${image.padEnd(this.#nameColumn)}  ${word.padEnd(WORD_COLUMN)}`;
-    const lines = hanging(this.#terminal.paint(colour, start), note, this.#terminal.columns);
+    const { columns } = this.#terminal;
+    const name = Math.min(NAME_COLUMN, columns - WORD_COLUMN - NOTE_ROOM - 4);
+    const start = `${mark} ${image.padEnd(name)}  ${word.padEnd(WORD_COLUMN)}`;
+    const lines = hanging(this.#terminal.paint(colour, start), note, columns);
     for (const line of lines) this.#terminal.line(line);
   }
 }

@@ -77,7 +77,7 @@ export function addStatusCommand(program: Command): void {
     });
 }
 
-/** The images, those that need a person first, and then how the run ended. */
+/** At one glance: images that need a person, those in work, those that something was done to; then how the run ended. */
 function printProgress({ phase, images, running, finished, result }: RunProgress, terminal: Terminal): void {
   terminal.line(`${phase}: ${finished.length} of ${images} images done`);
   const bad = ({ kind }: ImageEnd): boolean => FAILING_OUTCOMES.includes(kind);
@@ -88,9 +88,14 @@ function printProgress({ phase, images, running, finished, result }: RunProgress
   const rows = [
     ...finished.filter(bad).map(end),
     ...running.map(({ image }) => [`▸ ${image}`, 'in work', '']),
-    ...finished.filter((one) => !bad(one)).map(end),
+    ...finished.filter((one) => !bad(one) && one.kind !== 'unchanged').map(end),
   ];
   for (const line of table(rows, terminal.columns)) terminal.line(line);
+  const same = finished.filter(({ kind }) => kind === 'unchanged').length;
+  if (same > 0)
+    terminal.line(
+      terminal.paint('dim', `= ${same} image${same === 1 ? '' : 's'} unchanged: already as they should be`),
+    );
   if (result !== undefined) printRun(result, terminal, { told: true });
 }
 

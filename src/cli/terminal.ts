@@ -51,9 +51,14 @@ export function table(rows: readonly (readonly string[])[], room = Number.POSITI
 /** Less room than this makes no column. */
 const COLUMN_MIN = 24;
 
-/** A text that goes on below its own beginning where the line has no more room. */
+/** How far a text is moved in that stands below its start. */
+const BELOW = '    ';
+
+/** A text that goes on below its own beginning, or all of it below `start` where that leaves too little room. */
 export function hanging(start: string, text: string, room: number): string[] {
   const indent = width(start);
+  if (text.length > room - indent && room - indent < COLUMN_MIN)
+    return [start.trimEnd(), ...wrap(text, room - BELOW.length).map((line) => `${BELOW}${line}`)];
   const [first = '', ...rest] = wrap(text, Math.max(COLUMN_MIN, room - indent));
   return [`${start}${first}`, ...rest.map((more) => `${' '.repeat(indent)}${more}`)];
 }

@@ -1,4 +1,4 @@
-import type { ImageOutcome } from './outcome.js';
+import type { ImageOutcome, ImageRecord } from './outcome.js';
 
 /** An outcome in a few words, for tables and terminal lines. */
 export function noteOf(outcome: ImageOutcome): string {
@@ -26,6 +26,13 @@ export function noteOf(outcome: ImageOutcome): string {
     case 'cancelled':
       return 'the run was cancelled';
   }
+}
+
+/** The same, and that a copy that had been lost or replaced is in place again. */
+export function noteOfRecord({ item, outcome }: ImageRecord): string {
+  const note = noteOf(outcome);
+  if (outcome.kind !== 'mirrored' || item.state === 'unresolved' || item.drift === null) return note;
+  return `${note}; ${item.drift === 'missing' ? 'the copy was gone' : 'the tag held something else'}: put back`;
 }
 
 /** What a person can do about an image that the policy keeps out. */

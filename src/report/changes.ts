@@ -45,8 +45,13 @@ function differences(before: EarlierImage, after: ReportImage): string[] {
     differ('copy', digestText(before.targetDigest), digestText(after.targetDigest));
   if (after.verdict !== null)
     differ('verdict', before.verdict?.decision ?? 'unscanned', after.verdict.decision);
+  // The digests may well be those of before: it was put back.
+  if (after.drift !== null) what.push(driftText(after));
   return what;
 }
+
+const driftText = ({ drift, outcome }: ReportImage): string =>
+  `copy ${drift === 'missing' ? 'was gone' : 'was replaced by someone'}, ${outcome.kind === 'mirrored' ? 'and was put back' : 'and was not put back'}`;
 
 /** Which image each of the account's fields had. */
 const fieldsOf = (images: readonly EarlierImage[]) =>

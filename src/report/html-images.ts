@@ -64,12 +64,12 @@ function imageRow(image: ReportImage): Markup {
   const quiet = image.outcome.kind === 'unchanged' || image.outcome.kind === 'mirrored';
   return html`<tr data-outcome="${word}">
 <th scope="row" class="wrap">${image.image}<small>${image.fields.map(({ infra, field }) => `${infra} ${field}`).join(', ')}</small></th>
-<td class="wrap">${badge(word, tone)} <small>${STATES[image.state]}${image.drift !== null && `, drift: ${image.drift}`}</small>${
+<td class="outcome">${badge(word, tone)} <small>${STATES[image.state]}${image.drift !== null && `, drift: ${image.drift}`}</small>${
     !quiet && html`<small>${image.outcome.note}</small>`
   }${took > 0 && html`<small>${seconds(took)}</small>`}</td>
 <td>${decision(image)}</td>
 ${findings(image)}
-<td class="keep">${image.platforms.map(({ platform, scan }) => html`<div>${platform}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}</td>
+<td class="platform">${image.platforms.map(({ platform, scan }) => html`<div>${platform}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}</td>
 <td class="keep">${short(image.sourceDigest)}</td>
 <td class="keep">${short(image.targetDigest)}</td>
 </tr>`;
@@ -92,7 +92,7 @@ export const imagesTable = (report: Report): Markup =>
       'Target digest',
     ),
     html`<tbody>${report.images.map(imageRow)}</tbody>`,
-    'images',
+    { id: 'images' },
   );
 
 /** A line with the names, as wide as the table, then one line a digest: a long name never squeezes the digests. */
@@ -102,7 +102,7 @@ function trailRows(image: ReportImage): Markup {
   return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
     image.source !== null && `from ${image.source}`
   }${took !== '' && `; ${took}`}</small></th></tr>
-<tr><td class="keep">all</td><td>${digestText(image.sourceDigest)}</td><td>${digestText(image.targetDigest)}</td>
+<tr><td class="platform">all</td><td class="digest">${digestText(image.sourceDigest)}</td><td class="digest">${digestText(image.targetDigest)}</td>
 <td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}</td></tr>
 ${image.platforms.map(
   ({
@@ -110,7 +110,7 @@ ${image.platforms.map(
     sourceDigest,
     targetDigest,
     scan,
-  }) => html`<tr><td class="keep">${platform}</td><td>${sourceDigest !== null && digestText(sourceDigest)}</td><td>${targetDigest !== null && digestText(targetDigest)}</td>
+  }) => html`<tr><td class="platform">${platform}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
 <td>${scan !== null && html`${scan.status === 'not-scannable' ? (scan.reason ?? 'not scannable') : scan.status}, ${evidenceLink(scan.evidence.key, 'scanner output')}`}</td></tr>`,
 )}`;
 }
@@ -121,4 +121,5 @@ export const trailTable = (report: Report): Markup =>
     'Digests',
     heads('Platform', 'Source digest', 'Target digest', 'Verdict and evidence'),
     html`${report.images.map((image) => html`<tbody>${trailRows(image)}</tbody>`)}`,
+    { id: 'digests', stacks: true },
   );

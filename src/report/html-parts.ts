@@ -12,11 +12,20 @@ export const badge = (word: string, tone: Tone): Markup =>
 export const digestText = (digest: string | null): Markup =>
   digest === null ? html`<small>none</small>` : html`<code class="copy">${digest}</code>`;
 
-/** A table that scrolls in itself where the window is narrow; by keyboard too, so it can be focused. */
-export const table = (label: string, head: Child, body: Child, id?: string): Markup =>
+/**
+ * A table that scrolls in itself where the window is narrow; by keyboard too, so it can be focused.
+ *
+ * @param stacks on a phone its cells stand below each other instead: for tables whose cells speak for themselves
+ */
+export const table = (
+  label: string,
+  head: Child,
+  body: Child,
+  { id, stacks = false }: { id?: string; stacks?: boolean } = {},
+): Markup =>
   html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table${
     id !== undefined && html` id="${id}"`
-  }><thead><tr>${head}</tr></thead>${body}</table></div>`;
+  }${stacks && html` class="stacks"`}><thead><tr>${head}</tr></thead>${body}</table></div>`;
 
 /** Column heads; a name that begins with `#` is of a column of numbers. */
 export const heads = (...names: readonly string[]): Markup =>

@@ -48,6 +48,7 @@ ${
     `of ${minute(database.updatedAt)}, ${ageText(Math.max(0, Math.floor((Date.parse(run.finishedAt) - Date.parse(database.updatedAt)) / 3_600_000)))} old`,
   )
 }
+${report.accounts.map(({ infra, kind }) => fact(`Account, ${infra}`, html`${kind}<small><a href="#account">its fields, and how to undo it</a></small>`))}
 </dl>`;
 }
 
@@ -61,6 +62,7 @@ const attention = (report: Report): Markup =>
           ({ kind, level, subject, text }) =>
             html`<tr><td class="keep">${badge(kind.replaceAll('-', ' '), level === 'error' ? 'bad' : 'warn')}</td><th scope="row" class="wrap">${subject}</th><td class="wrap">${text}</td></tr>`,
         )}</tbody>`,
+        { stacks: true },
       );
 
 const exceptions = (report: Report): Markup | false =>
@@ -125,7 +127,7 @@ ${changesSection(report)}
 ${report.images.length === 0 ? html`<p>None.</p>` : html`${filters(report)}${imagesTable(report)}`}
 <h2>Findings</h2>
 ${findingsSection(report)}
-<h2>Harness account</h2>
+<h2 id="account">Harness account</h2>
 ${accountSection(report)}
 ${exceptions(report)}
 ${report.images.length > 0 && html`<h2>Digests</h2>${trailTable(report)}`}

@@ -1,7 +1,7 @@
 import { defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { GoodField } from '../contract/continuation.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
-import { noteOf } from '../contract/note.js';
+import { noteOfRecord } from '../contract/note.js';
 import {
   FAILING_OUTCOMES,
   type ImageEnd,
@@ -91,7 +91,7 @@ export class RunState {
     const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
     const { target } = item;
     if (good && target !== null) this.goodFields.push(...item.fields.map((field) => ({ ...field, target })));
-    const end = { image: item.image, kind: outcome.kind, note: noteOf(outcome) };
+    const end = { image: item.image, kind: outcome.kind, note: noteOfRecord(record) };
     this.#finished = [...this.#finished.slice(1 - FINISHED_SHOWN), { ...end, steps: stepsOf(outcome) }];
     if (FAILING_OUTCOMES.includes(outcome.kind) && this.attention.length < ATTENTION_SHOWN)
       this.attention.push({ ...end, note: end.note.slice(0, ATTENTION_CHARACTERS) });

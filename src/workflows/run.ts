@@ -19,6 +19,9 @@ import { mirrorPages, type PageCursor } from './mirror-pages.js';
 import { Outcomes } from './outcomes.js';
 import { RunState } from './run-state.js';
 
+/** So many images are named in a run's failure. */
+const NAMES_SHOWN = 5;
+
 /** What a run finds out on its way, kept whatever stops it, since the report needs it. */
 export class Run {
   readonly state: RunState;
@@ -159,13 +162,21 @@ export class Run {
       const list = bad.map((kind) => `${counts[kind]} ${kind}`).join(', ');
       return {
         type: 'ImagesFailed',
-        message: `${list} of ${this.state.done()} images; report: ${report.html}`,
+        message: `${list} of ${this.state.done()} images${this.#names()}; report: ${report.html}`,
       };
     }
     const account = this.#accounts.find(({ kind }) => kind === 'refused' || kind === 'failed');
     if (account === undefined) return null;
     const message = `${account.infra}: ${account.reason}; report: ${report.html}`;
     return { type: 'HarnessNotUpdated', message };
+  }
+
+  /** The first of the images that failed, for a sentence. */
+  #names(): string {
+    const names = this.state.attention.map(({ image }) => image.slice(0, 200));
+    return names.length === 0
+      ? ''
+      : ` (${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', …' : ''})`;
   }
 
   #takeOver(continuation: Continuation): void {

@@ -48,13 +48,13 @@ describe('a followed run', () => {
     expect(terminal.out().split('\n')).toEqual([
       'resolve',
       'mirror (2 images)',
-      '  harness/ci-addon:1.16.92          scan        1.2 s',
-      '  harness/ci-addon:1.16.92          build       1.2 s',
-      '  plugins/kaniko:1.10.6             scan        1.2 s',
-      `✗ plugins/kaniko:1.10.6             blocked     ${blocked.note}`,
-      '  harness/ci-addon:1.16.92          push        1.2 s',
-      '  harness/ci-addon:1.16.92          verify      1.2 s',
-      '✓ harness/ci-addon:1.16.92          mirrored    2 platforms verified',
+      '  harness/ci-addon:1.16.92                      scan        1.2 s',
+      '  harness/ci-addon:1.16.92                      build       1.2 s',
+      '  plugins/kaniko:1.10.6                         scan        1.2 s',
+      `✗ plugins/kaniko:1.10.6                         blocked     ${blocked.note}`,
+      '  harness/ci-addon:1.16.92                      push        1.2 s',
+      '  harness/ci-addon:1.16.92                      verify      1.2 s',
+      '✓ harness/ci-addon:1.16.92                      mirrored    2 platforms verified',
       'report',
       '',
     ]);
@@ -79,13 +79,22 @@ describe('a followed run', () => {
     const lines = terminal.out().trimEnd().split('\n').slice(2);
     expect(lines.length).toBeGreaterThan(1);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-    expect(lines[1]).toMatch(/^ {48}\S/);
+    expect(lines[1]).toMatch(/^ {56}\S/);
   });
 
-  it('makes room for a name that is longer than most', () => {
+  it('keeps its columns where they are when a name is longer than most', () => {
     const terminal = screen();
-    const image = `some/${'long'.repeat(10)}:1`;
-    new ProgressPrinter(terminal).show(run('mirror', [{ ...mirrored, image, steps: [] }]), []);
-    expect(terminal.out()).toContain(`${image}  mirrored`);
+    const image = `some/${'long'.repeat(12)}:1`;
+    const ends = [mirrored, { ...mirrored, image }, { ...mirrored, image: 'a/b:1' }];
+    new ProgressPrinter(terminal).show(
+      run(
+        'mirror',
+        ends.map((end) => ({ ...end, steps: [] })),
+      ),
+      [],
+    );
+    const [, , before = '', long = '', after = ''] = terminal.out().split('\n');
+    expect(long).toContain(`${image}  mirrored`);
+    expect(after.indexOf('mirrored')).toBe(before.indexOf('mirrored'));
   });
 });
