@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FactoryError, messageOf } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
@@ -25,6 +26,8 @@ export interface ReadyDatabase {
   cacheDir: string;
   updatedAt: string;
   scannerVersion: string;
+  /** Which Java database lies beside it; empty when there is none. */
+  javaVersion: string;
   /** What it has advisories for. */
   buckets: ReadonlySet<string>;
 }
@@ -100,7 +103,11 @@ export class TrivyDatabases {
     );
   }
 
-  async #look({ digest }: PinnedPair, cacheDir: string, context: StepContext): Promise<ReadyDatabase> {
+  async #look(
+    { digest, javaDigest }: PinnedPair,
+    cacheDir: string,
+    context: StepContext,
+  ): Promise<ReadyDatabase> {
     const { version, databaseUpdatedAt } = await this.#trivy.version(cacheDir, context);
     if (databaseUpdatedAt === undefined && digest === null) {
       throw new FactoryError(
@@ -117,6 +124,8 @@ export class TrivyDatabases {
     const buckets = await topLevelBuckets(join(cacheDir, 'db', 'trivy.db')).catch((error: unknown) => {
       throw damaged(messageOf(error));
     });
-    return { cacheDir, updatedAt: databaseUpdatedAt, scannerVersion: version, buckets };
+    const javaVersion =
+      javaDigest ?? (await readFile(join(cacheDir, 'java-db', 'metadata.json'), 'utf8').catch(() => ''));
+    return { cacheDir, updatedAt: databaseUpdatedAt, scannerVersion: version, javaVersion, buckets };
   }
 }

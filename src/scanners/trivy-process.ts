@@ -108,20 +108,23 @@ export class TrivyProcess {
    * Scans a layout, unfiltered.
    *
    * @param place a directory of its own, which holds `run/image`, the layout.
+   * @param options.analyses where what is known of layers is asked and kept, as `serveAnalyses` gives it.
    * @returns Trivy's JSON as it is.
    * @throws FactoryError `ScannerFailed`, `ScannerMissing`
    */
   async scan(
     place: string,
-    options: { cacheDir: string; offline: boolean; context: StepContext },
+    options: { cacheDir: string; analyses: string; offline: boolean; context: StepContext },
   ): Promise<Buffer> {
     const output = join(place, 'report.json');
     const args = ['image', ...ALWAYS, '--ignorefile', '', '--cache-dir', options.cacheDir];
-    args.push('--cache-backend', 'memory', '--skip-db-update', '--skip-java-db-update');
+    args.push('--skip-db-update', '--skip-java-db-update');
     if (options.offline) args.push('--offline-scan');
     args.push('--scanners', 'vuln', '--list-all-pkgs', '--timeout', `${SCAN_MS / 1000}s`);
     args.push('--format', 'json', '--output', output, '--input', 'image');
-    const run = { context: options.context, phase: 'scan', timeoutMs: SCAN_MS };
+    // Not an argument: every user of the machine sees those, and there is a password in it.
+    const environment = { TRIVY_CACHE_BACKEND: options.analyses };
+    const run = { context: options.context, phase: 'scan', timeoutMs: SCAN_MS, environment };
     const { code, stderr } = await this.#run(place, args, run);
     const report = await readBounded(output);
     // Code 1 is every error (measured), and code 0 without a report is one too.
@@ -141,7 +144,13 @@ export class TrivyProcess {
   async #run(
     place: string,
     args: string[],
-    options: { context: StepContext; phase: string; timeoutMs: number; network?: boolean },
+    options: {
+      context: StepContext;
+      phase: string;
+      timeoutMs: number;
+      network?: boolean;
+      environment?: Record<string, string>;
+    },
   ): Promise<RunResult> {
     const { signal } = options.context;
     const pulse = (): void => options.context.progress({ phase: options.phase });
@@ -152,6 +161,7 @@ export class TrivyProcess {
       HOME: directory('home'),
       TMPDIR: directory('tmp'),
       ...(options.network === true ? networkEnvironment() : {}),
+      ...options.environment,
     };
     pulse();
     const timer = setInterval(pulse, PULSE_MS);

@@ -1,4 +1,5 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
@@ -11,6 +12,8 @@ import { digestOf, hexOf } from '../registry/digest.js';
 import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { isAbandoned, writerName } from '../store/writers.js';
+import { AnalysisCache } from './analysis-cache.js';
+import { serveAnalyses } from './analysis-server.js';
 import { writeLayout } from './layout.js';
 import { judge, type PlatformScan } from './policy.js';
 import type { Scanner } from './scanner.js';
@@ -30,17 +33,22 @@ export interface TrivyOptions extends DatabaseOptions {
 }
 
 const LAYERS_AT_ONCE = 4;
+/** Of a worker: Trivy takes a core each, and 140 MB. */
+const SCANS_AT_ONCE = Math.min(availableParallelism(), 8);
 
 /** Scans with Trivy, each platform by itself from the content store, and keeps the raw reports as evidence. */
 export class TrivyScanner implements Scanner {
   readonly #options: TrivyOptions;
   readonly #trivy: TrivyProcess;
   readonly #databases: TrivyDatabases;
+  readonly #analyses: AnalysisCache;
+  readonly #slots = pLimit(SCANS_AT_ONCE);
 
   constructor(options: TrivyOptions) {
     this.#options = options;
     this.#trivy = new TrivyProcess(options.program);
     this.#databases = new TrivyDatabases(options, this.#trivy);
+    this.#analyses = new AnalysisCache(join(options.content.directory, 'analyses'));
   }
 
   pinDatabase(maxAgeHours: number, context: StepContext): Promise<DatabasePin> {
@@ -52,11 +60,9 @@ export class TrivyScanner implements Scanner {
     const { source, sourceDigest, policy, policyDigest, database } = task;
     const scans = await this.#databases.use(database, context, async (ready) => {
       const { platforms } = await fetcher.image(source, sourceDigest, context.signal, task.platforms);
-      const done: (PlatformScan & { at: string })[] = [];
-      // One after the other: Trivy takes 140 MB and a core each, and images are scanned at the same time already.
-      for (const image of platforms)
-        done.push(await this.#scanPlatform(source, image, database, ready, context));
-      return done;
+      return settledAll(platforms, context, (image, own) =>
+        this.#scanPlatform(source, image, database, ready, own),
+      );
     });
     const verdict: Verdict = {
       ...judge(scans, policy, new Date().toISOString().slice(0, 10)),
@@ -132,11 +138,36 @@ export class TrivyScanner implements Scanner {
       await limit.map(image.layers, (layer) => fetcher.layer(source, layer, context));
       const restoreIds = await writeLayout(join(place, 'run', 'image'), image, config, content);
       return restoreIds(
-        await this.#trivy.scan(place, { cacheDir: ready.cacheDir, offline: offlineScan, context }),
+        await this.#withAnalyses(ready, (analyses) =>
+          this.#slots(() => {
+            const { cacheDir } = ready;
+            return this.#trivy.scan(place, { cacheDir, analyses, offline: offlineScan, context });
+          }),
+        ),
       );
     } finally {
       release();
       await rm(place, { recursive: true, force: true });
+    }
+  }
+
+  async #withAnalyses<T>(ready: ReadyDatabase, use: (url: string) => Promise<T>): Promise<T> {
+    // The Java database is looked up while a layer is analysed, online what it lacks is asked for: both are in the result.
+    const scope = {
+      trivy: ready.scannerVersion,
+      java: ready.javaVersion,
+      offline: this.#options.offlineScan,
+    };
+    const session = await this.#analyses.session(JSON.stringify(scope));
+    try {
+      const server = await serveAnalyses(session);
+      try {
+        return await use(server.url);
+      } finally {
+        await server.close();
+      }
+    } finally {
+      await session.end();
     }
   }
 
@@ -153,6 +184,33 @@ export class TrivyScanner implements Scanner {
     await mkdir(place, { mode: 0o700 });
     return place;
   }
+}
+
+/** All at once; the first that fails ends the others, and nothing is left running when this ends. */
+async function settledAll<T, R>(
+  items: readonly T[],
+  context: StepContext,
+  work: (item: T, own: StepContext) => Promise<R>,
+): Promise<R[]> {
+  const failed = new AbortController();
+  const own: StepContext = {
+    signal: AbortSignal.any([context.signal, failed.signal]),
+    progress: (detail) => context.progress(detail),
+  };
+  const limit = pLimit(SCANS_AT_ONCE);
+  const ends = await Promise.allSettled(
+    items.map((item) =>
+      limit(async () => {
+        own.signal.throwIfAborted();
+        return work(item, own);
+      }).catch((error: unknown) => {
+        failed.abort(error); // only the first counts, and the others end with it
+        throw failed.signal.reason;
+      }),
+    ),
+  );
+  failed.signal.throwIfAborted();
+  return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
 interface Recorded {
