@@ -4,6 +4,7 @@ import {
   ListObjectsV2Command,
   NoSuchKey,
   PutObjectCommand,
+  type PutObjectCommandInput,
   paginateListObjectsV2,
   S3Client,
   S3ServiceException,
@@ -84,7 +85,7 @@ export class S3EvidenceStore implements EvidenceStore {
   async put(key: string, bytes: Buffer | string, signal?: AbortSignal): Promise<EvidenceRef> {
     const upload = this.uploadOf(key, bytes);
     await this.attempt({ action: 'written', at: this.locate(key) }, signal, (abortSignal) =>
-      this.client.send(new PutObjectCommand(upload.input), { abortSignal }),
+      this.write(upload.input, abortSignal),
     );
     return upload.ref;
   }
@@ -102,7 +103,7 @@ export class S3EvidenceStore implements EvidenceStore {
         const held = await this.read(at, key, abortSignal);
         if (held !== undefined) return { key, digest: digestOf(held) };
         try {
-          await this.client.send(new PutObjectCommand({ ...upload.input, IfNoneMatch }), { abortSignal });
+          await this.write({ ...upload.input, IfNoneMatch }, abortSignal);
           return upload.ref;
         } catch (error) {
           const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
@@ -180,6 +181,19 @@ export class S3EvidenceStore implements EvidenceStore {
       ...(encryption === null || encryption.kmsKeyId === null ? {} : { SSEKMSKeyId: encryption.kmsKeyId }),
     };
     return { input, ref: { key, digest } };
+  }
+
+  private async write(input: PutObjectCommandInput, abortSignal: AbortSignal): Promise<void> {
+    const { ServerSideEncryption: done } = await this.client.send(new PutObjectCommand(input), {
+      abortSignal,
+    });
+    const { ServerSideEncryption: wanted, Bucket, Key } = input;
+    // AWS and others confirm it; versitygw was seen to take the wish and to leave the bytes as they are.
+    if (wanted !== undefined && done === undefined)
+      throw new FactoryError(
+        'EvidenceRefused',
+        `The S3 server does not say that it encrypted s3://${Bucket}/${Key}: unset S3_SERVER_SIDE_ENCRYPTION, and have the server encrypt by itself.`,
+      );
   }
 
   private async read(

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { EXIT } from '../../src/cli/exit.js';
+import { runProgram } from '../../src/common/process.js';
 import { mirrorImageId, WORKFLOW } from '../../src/contract/names.js';
 import type { RunResult } from '../../src/contract/outcome.js';
 import { startS3 } from '../../src/demo/services/s3.js';
@@ -13,6 +16,7 @@ import { openFactory } from './factory.js';
 import { textOf } from './history.js';
 import { startWorkerProcess } from './worker-process.js';
 
+const WORKER = fileURLToPath(new URL('../../src/worker.ts', import.meta.url));
 const BUCKET = 'image-factory';
 const ROOT = `s3://${BUCKET}/nightly/prod`;
 
@@ -43,7 +47,11 @@ describe('workers with a bucket and no folder in common', () => {
     const factory = await openFactoryOnS3();
     const { evidence, env, directory, fleet, target, temporal } = factory;
     expect(evidence).toBeInstanceOf(S3EvidenceStore);
-    const apart = { CONTENT_DIR: `${directory}/content2`, TRIVY_CACHE_DIR: `${directory}/trivy2` };
+    const apart = {
+      HOME: `${directory}/host2`,
+      CONTENT_DIR: `${directory}/host2/content`,
+      TRIVY_CACHE_DIR: `${directory}/host2/trivy`,
+    };
     const [first, second] = await Promise.all([
       startWorkerProcess(env),
       startWorkerProcess({ ...env, ...apart }),
@@ -59,7 +67,8 @@ describe('workers with a bucket and no folder in common', () => {
     expect(result.report?.json).toBe(`${ROOT}/${key}`);
     const report = reportSchema.parse(JSON.parse(String(await evidence.get(key))));
     expect(report.run.id).toBe(result.runId);
-    expect(String(await evidence.get('latest.json'))).toContain(result.runId);
+    const latest = async () => JSON.parse(String(await evidence.get('latest.json')));
+    expect(await latest()).toMatchObject({ runId: result.runId, json: key });
     const keys = await evidence.list('');
     expect(keys).toEqual(
       expect.arrayContaining([`runs/${result.runId}/report.html`, snapshotKey(result.runId, 'K8')]),
@@ -85,5 +94,48 @@ describe('workers with a bucket and no folder in common', () => {
     await first.terminate();
     const again: RunResult = await (await factory.start(WORKFLOW.imageFactory)).result();
     expect(again.counts).toMatchObject({ mirrored: 0, unchanged: fleet.length, failed: 0 });
+    // Who wrote the first report is gone; the one that stayed has moved the pointer on, and knows what came before.
+    expect(await latest()).toMatchObject({ runId: again.runId, html: `runs/${again.runId}/report.html` });
+    const previous = JSON.parse(String(await evidence.get(`runs/${again.runId}/previous.json`)));
+    expect(previous).toMatchObject({ runId: result.runId });
   }, 150_000);
+});
+
+describe('a worker whose bucket', () => {
+  const start = (env: Record<string, string>) =>
+    runProgram(process.execPath, ['--import', 'tsx', WORKER], {
+      // It looks at the bucket first: where that is well, the missing Temporal server ends it.
+      env: { PATH: process.env.PATH ?? '', TEMPORAL_ADDRESS: '127.0.0.1:1', S3_BUCKET: BUCKET, ...env },
+      timeoutMs: 60_000,
+    });
+
+  it('is not there, or is not for its credentials, does not start', async () => {
+    const s3 = await startS3();
+    onTestFinished(() => s3.stop());
+    const env = {
+      AWS_ENDPOINT_URL_S3: s3.endpoint,
+      AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+    };
+    const absent = await start(env);
+    expect(absent.code).toBe(EXIT.unreachable);
+    expect(absent.stderr).toMatch(
+      /The S3 bucket image-factory can't be listed: .* has no bucket of this name/,
+    );
+    expect(absent.stderr).not.toContain('Temporal');
+    const wrong = await start({ ...env, AWS_SECRET_ACCESS_KEY: 'canary' });
+    expect(wrong.code).toBe(EXIT.unreachable);
+    expect(wrong.stderr).toContain('does not accept the AWS credentials');
+    expect(wrong.stderr).not.toContain('canary');
+  }, 60_000);
+
+  it('gives no answer yet says so and goes on', async () => {
+    const { stdout, stderr } = await start({
+      AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1',
+      AWS_ACCESS_KEY_ID: 'nobody',
+      AWS_SECRET_ACCESS_KEY: 'nobody',
+    });
+    expect(stdout + stderr).toContain('the bucket for reports gives no answer yet');
+    expect(stderr).toContain('no Temporal server answers');
+  }, 60_000);
 });

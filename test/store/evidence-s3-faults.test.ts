@@ -165,6 +165,17 @@ describe('what goes wrong with a bucket is said in one sentence', () => {
     await expect(stopped).rejects.toThrow('gone');
   });
 
+  it('a connection that ends in the middle of the bytes', async () => {
+    const endpoint = await serve((_request, response) => {
+      const checksum = Buffer.from(digestOf('whole').slice('sha256:'.length), 'hex').toString('base64');
+      response.writeHead(200, { 'x-amz-checksum-sha256': checksum, 'content-length': '1000' });
+      response.write('half', () => response.destroy());
+    });
+    expect(await messageOf(open({ endpoint }).get('k'))).toMatch(
+      /can't be read: .*; check AWS_ENDPOINT_URL_S3/,
+    );
+  });
+
   it('bytes that are not those that were stored', async () => {
     const endpoint = await serve((_request, response) => {
       const checksum = Buffer.from(digestOf('written').slice('sha256:'.length), 'hex').toString('base64');
@@ -225,6 +236,9 @@ describe('writing once on a server', () => {
       headers.push({
         algorithm: request.headers['x-amz-server-side-encryption'],
         key: request.headers['x-amz-server-side-encryption-aws-kms-key-id'],
+      });
+      response.writeHead(200, {
+        'x-amz-server-side-encryption': request.headers['x-amz-server-side-encryption'],
       });
       response.end();
     });

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { S3_REGION, type S3Service, startS3 } from '../../src/demo/services/s3.js';
@@ -77,6 +79,28 @@ describe('the evidence bucket', () => {
       const digest = Buffer.from(head.ChecksumSHA256 ?? '', 'base64').toString('hex');
       expect(`sha256:${digest}`).toBe(digestOf('bytes'));
     }
+  });
+
+  it('says that an object was damaged where it lies', async () => {
+    const store = await fresh({ prefix: 'p' });
+    await store.put('k', 'written');
+    await writeFile(join(server.storage, bucketOf(store), 'p/k'), 'wrItten');
+    await expect(store.get('k')).rejects.toMatchObject({
+      type: 'TransferCorrupt',
+      message: expect.stringContaining(`${store.locate('k')} is not what was written (ChecksumMismatch)`),
+    });
+    await store.put('k', 'written');
+    expect(String(await store.get('k'))).toBe('written');
+  });
+
+  it('takes nothing for encrypted of which this server does not say so', async () => {
+    const store = await fresh({ encryption: { algorithm: 'AES256', kmsKeyId: null } });
+    const refused = {
+      type: 'EvidenceRefused',
+      message: expect.stringContaining('does not say that it encrypted'),
+    };
+    await expect(store.put('k', 'bytes')).rejects.toMatchObject(refused);
+    await expect(store.putOnce('once', 'bytes')).rejects.toMatchObject(refused);
   });
 
   it('lists more keys than fit into one answer', async () => {
