@@ -1,6 +1,7 @@
 import type { Bench } from './bench.js';
 import { command } from './command.js';
 import { overFleet } from './peers.js';
+import type { Programs } from './programs.js';
 
 /**
  * Has crane look at all copies.
@@ -8,7 +9,10 @@ import { overFleet } from './peers.js';
  * @param depth `whole`: every layer is downloaded and digested; `fast`: crane asks whether the layers are there.
  */
 export async function validateCopies(
-  { programs, directory }: Bench,
+  {
+    programs,
+    directory,
+  }: Pick<Bench, 'directory'> & { programs: { tools: Pick<Programs['tools'], 'crane'> } },
   target: string,
   images: readonly string[],
   depth: 'whole' | 'fast' = 'whole',

@@ -16,6 +16,8 @@ export interface WorkerProcess {
   cpu(): number;
   /** Resident memory now, in MB. */
   memory(): number;
+  /** Resident memory now of the programs that it runs (Trivy), each counted whole, in MB. */
+  memoryOfPrograms(): number;
   /** Empties content and evidence, as on another worker that has never seen anything. */
   forget(): Promise<void>;
   /** Empties the content store alone. */
@@ -49,6 +51,10 @@ export async function startWorkerProcess(
     child.once('exit', () => reject(new Error(`the worker ended: ${printed.slice(-5).join('\n')}`)));
   });
   const proc = (file: string): string => readFileSync(`/proc/${child.pid}/${file}`, 'utf8');
+  const programs = (): number[] => {
+    const pids = proc(`task/${child.pid}/children`).split(' ').filter(Boolean);
+    return pids.map((pid) => residentMb(pid));
+  };
   const empty = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
   const forgetContent = async (): Promise<void> => {
     // Its own folders stay: the worker made them when it started.
@@ -60,7 +66,8 @@ export async function startWorkerProcess(
       const fields = proc('stat').split(') ')[1]?.split(' ') ?? [];
       return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
     },
-    memory: () => (Number(/^VmRSS:\s+(\d+) kB/m.exec(proc('status'))?.[1]) * 1024) / 1e6,
+    memory: () => residentMb(child.pid),
+    memoryOfPrograms: () => programs().reduce((sum, megabytes) => sum + megabytes, 0),
     forget: async () => {
       await Promise.all([forgetContent(), empty(reports)]);
     },
@@ -71,6 +78,16 @@ export async function startWorkerProcess(
       await empty(directory);
     },
   };
+}
+
+/** Nothing for a process that has just ended. */
+function residentMb(pid: number | string | undefined): number {
+  try {
+    const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0;
+    return (Number(kibibytes) * 1024) / 1e6;
+  } catch {
+    return 0;
+  }
 }
 
 async function emptyFolder(folder: string): Promise<void> {

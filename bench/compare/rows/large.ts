@@ -8,6 +8,7 @@ import { repositories } from '../contestants.js';
 import { Factory } from '../factory.js';
 import { median } from '../figures.js';
 import { intoFreshTarget } from '../registries.js';
+import { sampling } from '../samples.js';
 import { validateCopies } from '../validate.js';
 
 const COUNT = 5;
@@ -26,20 +27,18 @@ export const largeImagesRow: Row = async (bench) => {
   const images = await publishFleet(source.address, largeImages(COUNT));
   const factory = await Factory.start(programs.tools.temporal.path, join(directory, 'large-run'), images);
   const worker = await factory.worker(source.address);
-  const samples: number[] = [];
-  const { cpu, seconds } = await intoFreshTarget(
+  const { cpu, seconds, samples } = await intoFreshTarget(
     programs.tools.registry.path,
     directory,
     async (registry) => {
       const before = worker.cpu();
-      const timer = setInterval(() => samples.push(worker.memory()), SAMPLE_MS);
-      const run = await worker
-        .run({ registry, include: repositories(images) })
-        .finally(() => clearInterval(timer));
+      const { samples, result: run } = await sampling(SAMPLE_MS, worker.memory, () =>
+        worker.run({ registry, include: repositories(images) }),
+      );
       const cpu = worker.cpu() - before;
       log(`  ${run.seconds.toFixed(1)} s`);
       await validateCopies(bench, registry, images);
-      return { cpu, seconds: run.seconds };
+      return { cpu, seconds: run.seconds, samples };
     },
   );
   await worker.stop();
