@@ -7,6 +7,8 @@ export interface RunOptions {
   cwd?: string;
   /** Its whole standard input; empty when absent. */
   input?: string;
+  /** The program ends with us, even by SIGKILL; no `input` then, and what can't be started has code 126 or 127. */
+  endsWithUs?: boolean;
   signal?: AbortSignal;
   timeoutMs: number;
   /** Standard output beyond this is an error; standard error is cut to its last 8 KiB. */
@@ -22,6 +24,15 @@ export interface RunResult {
 /** How much of standard error is kept, in characters. */
 export const STDERR_TAIL = 8 * 1024;
 
+/**
+ * Standard input is a pipe that only we hold. However we end, the kernel closes it, and the process group, which this
+ * shell leads, is killed. The same text for every program: what runs is in the arguments. 2 ms; Node would take 40 ms.
+ */
+const LIFELINE = `exec 3<&0 </dev/null
+"$@" 3<&- & child=$!
+{ read -r line <&3; kill -KILL -$$; } >/dev/null 2>&1 &
+wait "$child"`;
+
 /** Ends a child and everything it started. The child must lead its own process group (`detached: true`). */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
@@ -33,7 +44,7 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /**
- * Runs a program to its end: no shell, a clean environment, a time limit, bounded output. Cancelling `signal` or
+ * Runs a program to its end: no shell that reads its arguments, a clean environment, a time limit, bounded output. Cancelling `signal` or
  * running out of time kills its whole process group.
  *
  * @returns the exit code, whatever it is; deciding on it is the caller's.
@@ -45,14 +56,18 @@ export async function runProgram(
   options: RunOptions,
 ): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const child = spawn(program, args, {
+  const { endsWithUs = false } = options;
+  const [file, ...all] = endsWithUs
+    ? ['/bin/sh', '-c', LIFELINE, 'sh', program, ...args]
+    : [program, ...args];
+  const child = spawn(file, all, {
     env: options.env,
     cwd: options.cwd,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => {}); // a program need not read it
-  child.stdin.end(options.input ?? '');
+  if (!endsWithUs) child.stdin.end(options.input ?? '');
   let failure: unknown;
   const stop = (why: unknown): void => {
     failure ??= why;

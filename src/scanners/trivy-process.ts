@@ -166,14 +166,14 @@ export class TrivyProcess {
     pulse();
     const timer = setInterval(pulse, PULSE_MS);
     try {
-      const { timeoutMs } = options;
-      return await runProgram(this.program, args, { env, cwd: directory('run'), signal, timeoutMs });
+      const run = { env, cwd: directory('run'), signal, timeoutMs: options.timeoutMs, endsWithUs: true };
+      const result = await runProgram(this.program, args, run);
+      if (result.code !== 126 && result.code !== 127) return result;
+      const message = `${this.program} was not found or can't be run: install Trivy 0.76 and put it on the worker's PATH.`;
+      throw new FactoryError('ScannerMissing', message);
     } catch (error) {
       signal.throwIfAborted();
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') {
-        const message = `${this.program} was not found or can't be run: install Trivy 0.76 and put it on the worker's PATH.`;
-        throw new FactoryError('ScannerMissing', message);
-      }
+      if (error instanceof FactoryError) throw error;
       throw new FactoryError('ScannerFailed', `Trivy was stopped: ${scrub(messageOf(error))}.`);
     } finally {
       clearInterval(timer);

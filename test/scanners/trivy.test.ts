@@ -6,6 +6,7 @@ import { buildImage } from '../../src/demo/fleet/image.js';
 import { debian } from '../../src/demo/fleet/packages.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
 import { readFindings, readLastVerdict } from '../../src/scanners/verdict-store.js';
+import { isRunning } from '../support/running.js';
 import { imageOf, startWorld, stepContext, type World } from './world.js';
 
 /** An image of its own for each test, so that none finds another's evidence. */
@@ -203,9 +204,3 @@ describe('a scan', () => {
     expect(layer && (await world.content.has(layer.descriptor.digest))).toBe(false);
   });
 });
-
-/** A killed child of a child may stay as a zombie until init reaps it: that one does not run either. */
-async function isRunning(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return status !== '' && !/\) Z /.test(status);
-}
