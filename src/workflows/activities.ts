@@ -58,7 +58,15 @@ export const verifying = profile({
   ...BEATING,
 });
 
+/** Writes one page of outcomes. */
 export const reporting = profile({ startToCloseTimeout: '1m', scheduleToCloseTimeout: '1h' });
+
+/** Reads a verdict for each image and the worst scans' output: thousands of requests where the store is far. */
+export const writingReport = profile({
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '1h',
+  ...BEATING,
+});
 
 /** Reads the account until it shows the update: there is no documented delay, so the first looks are close together. */
 export const readingBack = profile({

@@ -11,7 +11,7 @@ import {
 import type { DiscoverySummary, RunConfig } from '../contract/run.js';
 import { undoOf } from '../contract/undo.js';
 import { updateAccount } from './account.js';
-import { harness, reporting } from './activities.js';
+import { harness, reporting, writingReport } from './activities.js';
 import { deadlineOf } from './deadline.js';
 import { unfinishedEnd } from './ends.js';
 import { asEnd, type Failure, rootFailure } from './failure.js';
@@ -125,7 +125,7 @@ export class Run {
       this.#outcomes.pages.push(key);
       state.counts[outcome.kind] += images;
     }
-    return reporting.writeReport.executeWithOptions({ summary: 'report' }, [
+    return writingReport.writeReport.executeWithOptions({ summary: 'report' }, [
       {
         runId: state.runId,
         workflowId: workflowInfo().workflowId,
