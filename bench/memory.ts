@@ -40,7 +40,7 @@ try {
   const factory = await Factory.start(tools.temporal.path, directory, images);
   stops.push(() => factory.stop());
 
-  print(machineOf().join('; '));
+  print(machineOf().join('\n'));
   print(
     `\n${FLEET.images} images of ${FLEET.ownLayers[0] / 1e6} MB at once, resident memory every ${SAMPLE_MS} ms\n`,
   );

@@ -76,7 +76,7 @@ export const environmentSchema = z.object({
   ),
   INSECURE_REGISTRIES: list(host, 'Registries that are asked over plain HTTP: a list of `host[:port]`.'),
   EXTRA_CA_FILE: text(
-    'File of PEM certificates of your own authorities, trusted besides the usual ones by connections to registries and to Harness.',
+    'File of PEM certificates of your own authorities, trusted besides the usual ones by connections to registries, to Harness, to the S3 server and to ECR’s API.',
   ),
   DOCKER_CONFIG: text('Folder of the `config.json` with the credentials of registries.', '`~/.docker`'),
   AWS_ENDPOINT_URL_ECR: z
@@ -135,7 +135,7 @@ export const environmentSchema = z.object({
     .enum(S3_ENCRYPTIONS, `must be ${S3_ENCRYPTIONS.join(', ')}`)
     .optional()
     .meta({
-      description: `How the server encrypts what it stores: ${S3_ENCRYPTIONS.map((name) => `\`${name}\``).join(', ')}.`,
+      description: `How the server encrypts what it stores: ${S3_ENCRYPTIONS.map((name) => `\`${name}\``).join(', ')}. A server that does not confirm it is refused.`,
       fallback: 'as the bucket is set',
     }),
   S3_SERVER_SIDE_ENCRYPTION_KMS_KEY_ID: text(
