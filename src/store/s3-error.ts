@@ -56,11 +56,12 @@ export function s3Failure(
       said(`${object} is not what was written`, 'restore an older version of it, or delete it'),
     );
   const [host, check] = placeOf(settings);
-  const untrusted = certificateFault(read.code ?? '')?.split(': ', 2);
-  if (untrusted !== undefined) {
-    const [what = '', advice = ''] = untrusted;
-    return new FactoryError('CertificateNotTrusted', said(`${host} can't be trusted, ${what}`, advice));
-  }
+  const untrusted = certificateFault(read.code ?? '');
+  if (untrusted !== undefined)
+    return new FactoryError(
+      'CertificateNotTrusted',
+      `The S3 bucket ${settings.bucket} can't be ${action}: ${host} could not be reached: ${untrusted}.`,
+    );
   const refused = explainRefusal(read, host);
   const type: FailureType = refused === undefined ? 'EvidenceUnavailable' : 'EvidenceRefused';
   return new FactoryError(type, said(...(refused ?? explainTrouble(read, host, check))));

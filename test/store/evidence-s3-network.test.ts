@@ -59,7 +59,7 @@ describe('a bucket behind a certificate of a private authority', () => {
     await expect(store.get('k')).rejects.toMatchObject({
       type: 'CertificateNotTrusted',
       message: expect.stringMatching(
-        /^The S3 bucket reports can't be read: .*its certificate is not trusted here \(\w+\).*; give its authority in EXTRA_CA_FILE\.$/,
+        /^The S3 bucket reports can't be read: \S+ could not be reached: its certificate is not trusted here \(\w+\): give its authority in EXTRA_CA_FILE\.$/,
       ),
     });
   });
