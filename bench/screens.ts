@@ -65,9 +65,9 @@ async function pictures(world: World): Promise<void> {
     const { ui, namespace } = world.temporal;
     await photograph(await findChromium(), [
       {
-        at: `${ui}/namespaces/${namespace}/workflows/${DEFAULT_WORKFLOW_ID}/${runId}/history`,
-        link: 'User Metadata',
-        ready: 'Undo',
+        at: `${ui}/namespaces/${namespace}/workflows/${DEFAULT_WORKFLOW_ID}/${runId}/user-metadata`,
+        ready: 'in the account',
+        framed: true,
         picture: join(SCREENS, 'web-ui.png'),
         width: 1280,
         height: 1000,

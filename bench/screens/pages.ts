@@ -8,10 +8,10 @@ interface Page {
   picture: string;
   width: number;
   height: number;
-  /** A link to follow first, by its words. */
-  link?: string;
   /** Words of the page that say that it is all there. */
   ready: string;
+  /** They are in a frame, as Markdown is in the Web UI. */
+  framed?: boolean;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -21,17 +21,12 @@ export async function photograph(program: string, pages: readonly Page[]): Promi
   // Chromium's sandbox does not start for root, which is what containers run as; the pages are our own.
   const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
   try {
-    for (const { at, picture, width, height, link, ready } of pages) {
+    for (const { at, picture, width, height, ready, framed } of pages) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme: 'light' });
       page.setDefaultTimeout(READY_WITHIN_MS);
       await page.goto(at.startsWith('http') ? at : pathToFileURL(at).href);
-      if (link !== undefined)
-        await page
-          .getByRole('tab', { name: link })
-          .or(page.getByRole('link', { name: link }))
-          .first()
-          .click();
-      await page.getByText(ready).first().waitFor();
+      const place = framed ? page.frameLocator('iframe') : page;
+      await place.getByText(ready).first().waitFor();
       await page.screenshot({ path: picture });
       await page.close();
     }

@@ -10,7 +10,7 @@ import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { LOOK } from './look.js';
 import { retriesOf } from './pending.js';
 import { self } from './self.js';
-import { processTerminal, type Terminal, table } from './terminal.js';
+import { hanging, processTerminal, type Terminal, table } from './terminal.js';
 import { countWorkers } from './workers.js';
 
 /** Left alone, the SDK tries for half a minute. */
@@ -67,7 +67,8 @@ export function addStatusCommand(program: Command): void {
           terminal.line(terminal.paint('yellow', `! ${activity}, attempt ${attempt} follows: ${message}`));
         for (const line of skipped) terminal.line(terminal.paint('yellow', `! ${line}`));
         const failure = status.name === 'FAILED' ? await failureOf(handle) : undefined;
-        if (failure !== undefined) terminal.line(terminal.paint('red', `✗ ${failure}`));
+        if (failure !== undefined)
+          for (const line of hanging('✗ ', failure, terminal.columns)) terminal.line(terminal.paint('red', line));
         if (progress === null) {
           if (!hasWorker) terminal.line('no worker answers: start one for more (npm run worker)');
           return;

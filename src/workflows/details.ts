@@ -8,30 +8,33 @@ import { restoreWords, shellWord } from '../contract/undo.js';
 const ROWS = 60;
 
 /**
- * The run as Markdown for the Web UI: where it is, what needs a person, once it ended what changed and how to undo it,
- * then what is in work and the newest of the rest.
+ * The run as Markdown for the Web UI: where it is, which images need a person and what to do, once it ended what changed
+ * and how to undo it, then what is in work and the newest of the rest.
  */
 export function detailsTable(progress: RunProgress, done: number, taskQueue: string): string {
   const { phase, images, paused, running, finished, result } = progress;
   const bad = finished.filter(({ kind }) => FAILING_OUTCOMES.includes(kind));
-  const rest = finished.filter(({ kind }) => !FAILING_OUTCOMES.includes(kind)).reverse();
-  const rows = [
-    ...bad.map(row),
+  const good = finished.filter(({ kind }) => !FAILING_OUTCOMES.includes(kind)).reverse();
+  const first = bad.slice(0, ROWS).map(row);
+  const rest = [
     ...running.map(({ image, workflowId }) => `| ${cell(image)} | in work | \`${workflowId}\` |`),
-    ...rest.map(row),
-  ];
-  const hidden = done + running.length - Math.min(rows.length, ROWS);
+    ...good.map(row),
+  ].slice(0, ROWS - first.length);
+  const hidden = done + running.length - first.length - rest.length;
   return [
     `**${paused ? `${phase}, paused` : phase}**: ${done} of ${images} images done`,
+    ...table('needs you', first),
     ...(bad.some(({ kind }) => kind === 'blocked')
       ? ['', `**Blocked**: nothing of it was pushed; ${AFTER_BLOCK}.`]
       : []),
     ...(result === undefined ? [] : ending(result, taskQueue)),
-    '',
-    ...(rows.length > 0 ? ['| image | outcome | note |', '|---|---|---|', ...rows.slice(0, ROWS)] : []),
+    ...table('image', rest),
     ...(hidden > 0 ? ['', `and ${hidden} more`] : []),
   ].join('\n');
 }
+
+const table = (title: string, rows: readonly string[]): string[] =>
+  rows.length === 0 ? [] : ['', `| ${title} | outcome | note |`, '|---|---|---|', ...rows];
 
 function ending({ report, accounts, undo }: RunResult, taskQueue: string): string[] {
   return [
@@ -43,9 +46,8 @@ function ending({ report, accounts, undo }: RunResult, taskQueue: string): strin
           '',
           `**Undo** in the account: \`image-factory ${restoreWords(undo)}\`, or`,
           '',
-          '```',
-          `temporal workflow start --type ${WORKFLOW.restoreHarness} --task-queue ${shellWord(taskQueue)} --workflow-id ${restoreHarnessId(undo.runId)} --input ${shellWord(JSON.stringify(undo))}`,
-          '```',
+          // No code block: the Web UI (2.42) cuts one off where code in a line goes on below.
+          `\`temporal workflow start --type ${WORKFLOW.restoreHarness} --task-queue ${shellWord(taskQueue)} --workflow-id ${restoreHarnessId(undo.runId)} --input ${shellWord(JSON.stringify(undo))}\``,
         ]),
   ];
 }

@@ -93,7 +93,7 @@ describe('a followed run', () => {
       ),
       [],
     );
-    const [, , before = '', long = '', after = ''] = terminal.out().split('\n');
+    const [, before = '', long = '', after = ''] = terminal.out().split('\n');
     expect(long).toContain(`${image}  mirrored`);
     expect(after.indexOf('mirrored')).toBe(before.indexOf('mirrored'));
   });
