@@ -26,7 +26,7 @@ export const STDERR_TAIL = 8 * 1024;
 
 /**
  * Standard input is a pipe that only we hold. However we end, the kernel closes it, and the process group, which this
- * shell leads, is killed. The same text for every program: what runs is in the arguments. 2 ms; Node would take 40 ms.
+ * shell leads, is killed. The same text for every program: what runs is in the arguments. A shell takes 15 ms (measured).
  */
 const LIFELINE = `exec 3<&0 </dev/null
 "$@" 3<&- & child=$!

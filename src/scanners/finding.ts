@@ -20,4 +20,9 @@ export interface Inspection {
   notScannable?: string;
   /** The system, when its distribution no longer looks after it: what it has is incomplete. */
   endOfLife?: string;
+  /**
+   * No operating system was recognised, so only packages of languages were looked up. That is all there is in a static
+   * image; a report does not tell whether it is one, or has a system that Trivy does not know.
+   */
+  languagesOnly?: boolean;
 }

@@ -129,6 +129,11 @@ function findingRule({ scan, deciding }: Judged, policy: Policy): string {
 const PLATFORMS_NAMED = 4;
 const REASONS_NAMED = 2;
 
+function listed(platforms: readonly string[]): string {
+  const more = platforms.length - PLATFORMS_NAMED;
+  return platforms.slice(0, PLATFORMS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
 /** Every platform that could not be scanned, by why. */
 function blindRule(blind: readonly PlatformScan[]): string {
   const byReason = new Map<string, string[]>();
@@ -137,9 +142,7 @@ function blindRule(blind: readonly PlatformScan[]): string {
   const groups = [...byReason].slice(0, REASONS_NAMED);
   const rest = blind.length - groups.reduce((sum, [, platforms]) => sum + platforms.length, 0);
   const parts = groups.map(([reason, platforms]) => {
-    const more = platforms.length - PLATFORMS_NAMED;
-    const names = platforms.slice(0, PLATFORMS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-    return `${names} ${platforms.length === 1 ? 'is' : 'are'} not scannable: ${reason}`;
+    return `${listed(platforms)} ${platforms.length === 1 ? 'is' : 'are'} not scannable: ${reason}`;
   });
   return [...parts, ...(rest > 0 ? [`and ${rest} more for other reasons`] : [])].join('; ');
 }
@@ -152,7 +155,14 @@ function passRule(judged: readonly Judged[], policy: Policy): string {
   // A pass is worth less where nobody looks for vulnerabilities any more.
   const old = new Set(judged.flatMap(({ scan }) => scan.endOfLife ?? []));
   const support = old.size > 0 ? `; ${[...old].join(' and ')} no longer gets security updates` : '';
-  return `no ${kindOf(policy)}${scope} on ${where}${exceptions}${support}`;
+  return `no ${kindOf(policy)}${scope} on ${where}${exceptions}${support}${languagesNote(judged)}`;
+}
+
+function languagesNote(judged: readonly Judged[]): string {
+  const platforms = judged.flatMap(({ scan }) => (scan.languagesOnly === true ? [scan.platform] : []));
+  if (platforms.length === 0) return '';
+  const where = platforms.length === judged.length ? '' : `${listed(platforms)} `;
+  return `; ${where}judged by packages of languages alone, since no operating system was recognised`;
 }
 
 /** Names the exceptions that would have helped, had they not run out. */

@@ -35,12 +35,17 @@ const report = z.object({
     .transform((results) => results ?? []),
 });
 
+/** What Trivy says where it found packages of a system, and not which system it is (0.76.0, `pkg/scan/local`). */
+const UNKNOWN_SYSTEM = 'none';
+
 /** What we act on in a report of `trivy image --list-all-pkgs --format json`. */
 export interface TrivyReport {
   /** When the scan was made, ISO 8601 UTC. */
   createdAt: string;
   /** Absent when none was recognised. */
   os: OperatingSystem | undefined;
+  /** Whether there are packages of a system that was not recognised, and so not looked up. */
+  unknownPackages: boolean;
   /** Whether the distribution no longer publishes security updates for it. */
   endOfLife: boolean;
   osPackages: number;
@@ -101,8 +106,9 @@ export function parseReport(bytes: Buffer, config: Digest): TrivyReport {
   const { OS } = Metadata;
   return {
     createdAt: new Date(CreatedAt).toISOString(),
-    // Trivy says `none` where it found packages of a system that it does not know (measured with 0.76.0).
-    os: OS === undefined || OS.Family === 'none' ? undefined : { family: OS.Family, version: OS.Name },
+    os:
+      OS === undefined || OS.Family === UNKNOWN_SYSTEM ? undefined : { family: OS.Family, version: OS.Name },
+    unknownPackages: OS?.Family === UNKNOWN_SYSTEM,
     endOfLife: OS?.EOSL === true,
     osPackages: packages(true),
     otherPackages: packages(false),
@@ -123,18 +129,20 @@ export function inspect(seen: TrivyReport, platform: string, buckets: ReadonlySe
     findings: seen.findings,
     ...(notScannable === undefined ? {} : { notScannable }),
     ...(seen.endOfLife && seen.os !== undefined ? { endOfLife: nameOf(seen.os) } : {}),
+    ...(seen.os === undefined && notScannable === undefined ? { languagesOnly: true } : {}),
   };
 }
 
 const nameOf = ({ family, version }: OperatingSystem): string => `${family} ${version}`.trim();
 
 function whyNotScannable(
-  { os, osPackages, otherPackages }: TrivyReport,
+  { os, unknownPackages, osPackages, otherPackages }: TrivyReport,
   platform: string,
   buckets: ReadonlySet<string>,
 ): string | undefined {
   if (platform.startsWith('windows/')) return 'Trivy does not know Windows';
   if (os === undefined) {
+    if (unknownPackages) return 'it has packages of an operating system that Trivy does not know';
     // A static program without a system around it is scannable by the packages that it was built from.
     return otherPackages > 0
       ? undefined

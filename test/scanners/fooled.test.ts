@@ -37,7 +37,12 @@ describe('a scan is not fooled', () => {
     [
       'packages of an unknown system',
       imageOf((arch) => [osRelease('arch'), ...debian('12.1', [ZLIB], arch).slice(2)]),
-      'no operating system',
+      'packages of an operating system that Trivy does not know',
+    ],
+    [
+      'packages of an unknown system beside those of a language',
+      imageOf((arch) => [osRelease('arch'), ...debian('12.1', [ZLIB], arch).slice(2), ...LODASH]),
+      'packages of an operating system that Trivy does not know',
     ],
     [
       'a system that Trivy has no advisories for',
@@ -57,6 +62,7 @@ describe('a scan is not fooled', () => {
   it('by a static image with packages of a language: those are looked up', async () => {
     const verdict = await world.scanner().scan(await world.task(imageOf(() => LODASH)), stepContext());
     expect(verdict.platforms[0]).toMatchObject({ status: 'findings', counts: { HIGH: 1 } });
+    expect(verdict.rule).toMatch(/packages of languages alone, since no operating system was recognised$/);
   });
 
   describe('by what lies around it', () => {
