@@ -6,6 +6,7 @@ import type { PushTask } from '../../src/contract/activities.js';
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
+import { Lanes } from '../../src/mirror/lanes.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { verifyImage } from '../../src/mirror/verify.js';
 import { RegistryClient } from '../../src/registry/client.js';
@@ -71,7 +72,8 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
   const [source, target] = [client(), client()];
   const fetcher = new SourceFetcher(source, content);
   const engine = new RegistryEngine(fetcher, content);
-  const dependencies = { content, fetcher, engine, target, locations: new BlobLocations(), evidence };
+  const shared = { locations: new BlobLocations(), lanes: new Lanes() };
+  const dependencies = { content, fetcher, engine, target, ...shared, evidence };
   const { signal } = new AbortController();
   const context: StepContext = { signal, progress: () => {} };
 

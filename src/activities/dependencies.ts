@@ -6,6 +6,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import type { HarnessClient } from '../harness/client.js';
 import type { BlobLocations } from '../mirror/blob-locations.js';
 import type { SourceFetcher } from '../mirror/fetch.js';
+import type { Lanes } from '../mirror/lanes.js';
 import type { Registry } from '../registry/types.js';
 import type { RunTraffic } from '../report/traffic.js';
 import type { Scanner } from '../scanners/scanner.js';
@@ -28,10 +29,11 @@ export interface Dependencies {
   engine: BuildEngine;
   scanner: Scanner;
   locations: BlobLocations;
+  lanes: Lanes;
   /** A client for an account, after the allow-lists were asked. */
   harness(target: HarnessTarget): HarnessClient;
   /** Fires when the worker is told to stop: long steps are handed back. */
   stopping: AbortSignal;
   /** Who holds a workflow id; waits for a holder whose parent is closed. */
-  awaitHolder(workflowId: string, signal: AbortSignal): Promise<HolderState>;
+  awaitHolder(workflowId: string, how: { patient: boolean; signal: AbortSignal }): Promise<HolderState>;
 }

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
@@ -9,15 +8,15 @@ import type { Arriving, ContentStore } from '../store/content.js';
 import type { BlobLocations } from './blob-locations.js';
 import type { BuiltTree } from './built.js';
 import type { SourceFetcher } from './fetch.js';
-
-/** Blobs of one image under way at once: enough to fill a link, few enough to share it with other images. */
-const BLOBS_AT_ONCE = 4;
+import type { Lanes, Turn } from './lanes.js';
 
 export interface BlobDependencies {
   content: ContentStore;
   fetcher: SourceFetcher;
   target: Registry;
   locations: BlobLocations;
+  /** Shared by all images in work. */
+  lanes: Lanes;
 }
 
 /**
@@ -35,7 +34,7 @@ export async function pushBlobs(
   const total = blobs.reduce((sum, blob) => sum + blob.size, 0);
   const summary: PushSummary = { blobs: blobs.length, uploadedBlobs: 0, mountedBlobs: 0, uploadedBytes: 0 };
   let bytes = 0;
-  const limit = pLimit(BLOBS_AT_ONCE);
+  const turn = dependencies.lanes.join();
   // One failed blob ends the push: the others are told, so that none goes on behind a retry's back.
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
@@ -47,22 +46,19 @@ export async function pushBlobs(
   const ends = await Promise.allSettled(
     blobs
       .toSorted((a, b) => b.size - a.size)
-      .map((blob) =>
-        limit(async () => {
-          try {
-            signal.throwIfAborted();
-            const push = new BlobPush(blob, made.has(blob.digest), task, dependencies, signal, onBytes);
-            const how = await push.run();
-            if (how === 'mounted') summary.mountedBlobs++;
-            if (how !== 'uploaded') return onBytes(blob.size);
-            summary.uploadedBlobs++;
-            summary.uploadedBytes += blob.size;
-          } catch (error) {
-            stop.abort(error);
-            throw error;
-          }
-        }),
-      ),
+      .map(async (blob) => {
+        try {
+          const push = new BlobPush(blob, made.has(blob.digest), task, dependencies, turn, signal, onBytes);
+          const how = await push.run();
+          if (how === 'mounted') summary.mountedBlobs++;
+          if (how !== 'uploaded') return onBytes(blob.size);
+          summary.uploadedBlobs++;
+          summary.uploadedBytes += blob.size;
+        } catch (error) {
+          stop.abort(error);
+          throw error;
+        }
+      }),
   );
   context.signal.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
@@ -79,6 +75,7 @@ class BlobPush {
     private readonly made: boolean,
     private readonly task: PushTask,
     private readonly dependencies: BlobDependencies,
+    private readonly turn: Turn,
     private readonly signal: AbortSignal,
     private readonly onBytes: (count: number) => void,
   ) {}
@@ -104,14 +101,16 @@ class BlobPush {
     const fetching = this.#fetching(AbortSignal.any([signal, stop.signal]));
     try {
       const { how } = await locations.bring(repository, blob.digest, signal, (mountFrom) =>
-        target.ensureBlob(repository, blob, fetching.open, {
-          signal,
-          onBytes: (sent) => {
-            this.onBytes(sent - this.#told);
-            this.#told = sent;
-          },
-          ...(mountFrom === undefined ? {} : { mountFrom }),
-        }),
+        this.turn(signal, () =>
+          target.ensureBlob(repository, blob, fetching.open, {
+            signal,
+            onBytes: (sent) => {
+              this.onBytes(sent - this.#told);
+              this.#told = sent;
+            },
+            ...(mountFrom === undefined ? {} : { mountFrom }),
+          }),
+        ),
       );
       await fetching.arriving()?.done;
       return how;

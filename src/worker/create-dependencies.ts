@@ -5,6 +5,7 @@ import type { WorkerEnvironment } from '../config/environment.js';
 import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
+import { Lanes } from '../mirror/lanes.js';
 import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
@@ -56,15 +57,17 @@ export async function createDependencies(
       ...trivySettings(environment.trivy),
       credentials: registries.logins,
       insecureHosts: environment.insecureRegistries,
+      extraCaFile: environment.extraCaFile,
       evidence,
       content,
       fetcher,
       registry: source,
     }),
     locations: new BlobLocations(),
+    lanes: new Lanes(),
     harness: (account) => harness.client(account),
     stopping,
-    awaitHolder: (workflowId, signal) => awaitHolder(temporal, workflowId, signal),
+    awaitHolder: (workflowId, how) => awaitHolder(temporal, workflowId, how),
   };
   const close = async (): Promise<void> => {
     await Promise.all([source, harness, ...targets.values()].map((client) => client.close()));

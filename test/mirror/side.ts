@@ -8,6 +8,7 @@ import type { BuildPushConfig, DiscoveredImage, RunConfig } from '../../src/cont
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
+import { Lanes } from '../../src/mirror/lanes.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { digestOf } from '../../src/registry/digest.js';
@@ -54,6 +55,7 @@ export async function openSides(configuration: Record<string, unknown> = {}, pro
     fetcher,
     engine,
     locations: new BlobLocations(),
+    lanes: new Lanes(),
     sourceReference: (name: string) => ref(`${source.host}/${name}`),
     targetReference: (name: string) => ref(`${target.host}/ci/${name}`),
   };
