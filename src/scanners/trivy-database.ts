@@ -19,6 +19,8 @@ export interface DatabaseOptions extends RepositoryOptions {
   insecureHosts: readonly string[];
   /** For repositories of databases that want a login; anonymous without. */
   credentials?: CredentialProvider;
+  /** PEM certificates that Trivy trusts besides the system's when it downloads (`EXTRA_CA_FILE`). */
+  extraCaFile?: string | null;
 }
 
 /** A database that is on this worker. */
@@ -89,7 +91,7 @@ export class TrivyDatabases {
   }
 
   #open<T>(pair: PinnedPair, context: StepContext, work: (ready: ReadyDatabase) => Promise<T>): Promise<T> {
-    const { insecureHosts, credentials = anonymous } = this.#options;
+    const { insecureHosts, credentials = anonymous, extraCaFile = null } = this.#options;
     return this.#pinned.use(
       pair,
       context.signal,
@@ -97,7 +99,7 @@ export class TrivyDatabases {
         fetchDatabase(kind, digest, this.#options, context.signal, async (reference, host) => {
           const login = await credentials.forHost(host);
           const insecure = insecureHosts.includes(host);
-          await this.#trivy.download(kind, reference, { cacheDir, insecure, login, context });
+          await this.#trivy.download(kind, reference, { cacheDir, insecure, login, extraCaFile, context });
         }),
       async (cacheDir) => work(await this.#look(pair, cacheDir, context)),
     );

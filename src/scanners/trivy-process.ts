@@ -78,7 +78,13 @@ export class TrivyProcess {
   async download(
     kind: 'db' | 'java-db',
     reference: string,
-    options: { cacheDir: string; insecure: boolean; login: Credential | undefined; context: StepContext },
+    options: {
+      cacheDir: string;
+      insecure: boolean;
+      login: Credential | undefined;
+      extraCaFile: string | null;
+      context: StepContext;
+    },
   ): Promise<void> {
     const what =
       kind === 'db'
@@ -89,6 +95,8 @@ export class TrivyProcess {
       options.cacheDir,
       '--no-progress',
       ...(options.insecure ? ['--insecure'] : []),
+      // Besides the system's; SSL_CERT_FILE would take their place.
+      ...(options.extraCaFile === null ? [] : ['--cacert', resolve(options.extraCaFile)]),
     ];
     const { code, stderr } = await this.#inEmptyPlace(async (place) => {
       if (options.login !== undefined) await writeLogin(place, reference, options.login);
