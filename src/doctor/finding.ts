@@ -18,7 +18,7 @@ export const notChecked = (what: string): Finding =>
 
 /** How the messages of {@link FactoryError} go over from what happened to what to do. */
 const ADVICE =
-  /^(.+?)[:;,] (?:and )?((?:add|allow|ask|check|choose|create|exclude|give|install|leave|log|look|mend|name|point|put|remove|see|set|update|use|wait|write)\b.+)$/s;
+  /^(.+?)[:;,] (?:and )?((?:add|allow|ask|check|choose|create|exclude|give|install|leave|log|look|mend|name|point|put|remove|restore|see|set|unset|update|use|wait|write)\b.+)$/s;
 
 /** The finding for what a check threw. @param mend what to do when the message itself does not say. */
 export function failure(error: unknown, mend: string): Finding {

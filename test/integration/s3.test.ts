@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EXIT } from '../../src/cli/exit.js';
@@ -11,6 +14,7 @@ import { snapshotKey } from '../../src/harness/account-records.js';
 import { reportSchema } from '../../src/report/schema.js';
 import { S3EvidenceStore } from '../../src/store/evidence-s3.js';
 import { crane } from '../mirror/side.js';
+import { forward } from '../support/forward.js';
 import { ref } from '../support/images.js';
 import { openFactory } from './factory.js';
 import { textOf } from './history.js';
@@ -20,8 +24,33 @@ const WORKER = fileURLToPath(new URL('../../src/worker.ts', import.meta.url));
 const BUCKET = 'image-factory';
 const ROOT = `s3://${BUCKET}/nightly/prod`;
 
-/** A factory whose evidence is in a bucket of its own, as a worker's environment says it, and no worker yet. */
-async function openFactoryOnS3() {
+/** Stands before the server, and refuses the first few writes of a report, as AWS does while a role is changed. */
+async function startHiccup(behind: string, refusals: number) {
+  const refused: string[] = [];
+  const server = createServer((asked, response) => {
+    const { method, url = '' } = asked;
+    if (method !== 'PUT' || !url.includes('/report.json') || refused.length === refusals)
+      return forward(asked, response, behind);
+    refused.push(url);
+    asked.resume();
+    response.writeHead(403).end('<Error><Code>AccessDenied</Code><Message>no</Message></Error>');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  return { endpoint: `http://127.0.0.1:${port}`, refused };
+}
+
+/**
+ * A factory whose evidence is in a bucket of its own, as a worker's environment says it, and no worker yet.
+ *
+ * @param front gives the endpoint of what is to stand before the server, by its address
+ */
+async function openFactoryOnS3(front?: (address: string) => Promise<string>) {
   const s3 = await startS3({ buckets: [BUCKET] });
   const login = {
     AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
@@ -33,11 +62,12 @@ async function openFactoryOnS3() {
     vi.unstubAllEnvs();
     await s3.stop();
   });
+  const endpoint = (await front?.(s3.address)) ?? s3.endpoint;
   const factory = await openFactory({
     account: `s3-${randomUUID().slice(0, 8)}`,
     images: ({ expected }) => expected !== 'blocked',
     withoutWorker: true,
-    env: { ...login, S3_BUCKET: BUCKET, S3_PREFIX: '/nightly/prod/', AWS_ENDPOINT_URL_S3: s3.endpoint },
+    env: { ...login, S3_BUCKET: BUCKET, S3_PREFIX: '/nightly/prod/', AWS_ENDPOINT_URL_S3: endpoint },
   });
   return { ...factory, secret: login.AWS_SECRET_ACCESS_KEY };
 }
@@ -98,7 +128,23 @@ describe('workers with a bucket and no folder in common', () => {
     expect(await latest()).toMatchObject({ runId: again.runId, html: `runs/${again.runId}/report.html` });
     const previous = JSON.parse(String(await evidence.get(`runs/${again.runId}/previous.json`)));
     expect(previous).toMatchObject({ runId: result.runId });
-  }, 150_000);
+  }, 300_000);
+});
+
+describe('a bucket that refuses for a moment', () => {
+  it('costs a run neither its report nor its end', async () => {
+    let refused: string[] = [];
+    const { start, env, evidence } = await openFactoryOnS3(async (address) => {
+      const hiccup = await startHiccup(address, 3);
+      refused = hiccup.refused;
+      return hiccup.endpoint;
+    });
+    await startWorkerProcess(env);
+    const result: RunResult = await (await start(WORKFLOW.imageFactory)).result();
+    expect(refused).toHaveLength(3);
+    const report = JSON.parse(String(await evidence.get(`runs/${result.runId}/report.json`)));
+    expect(reportSchema.parse(report).run.id).toBe(result.runId);
+  }, 300_000);
 });
 
 describe('a worker whose bucket', () => {

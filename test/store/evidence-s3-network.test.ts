@@ -1,42 +1,15 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { startS3 } from '../../src/demo/services/s3.js';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openBucket } from '../../src/worker/evidence.js';
 import { startConnectProxy } from '../support/connect-proxy.js';
-import { temporaryDirectory } from '../support/directory.js';
-import { type Authority, createAuthority, TLS_HOST } from '../support/tls.js';
+import { BUCKET, startSecuredS3 } from '../support/secured-s3.js';
+import { TLS_HOST } from '../support/tls.js';
 
 /** A name that no DNS knows: only a proxy leads there. */
 const FAR = 's3.storage.invalid';
 
-let authority: Authority;
-beforeAll(async () => {
-  authority = await createAuthority();
-});
-
-/** A real S3 server with a certificate of {@link authority}, and the worker's login for it. */
-async function secured() {
-  const directory = await temporaryDirectory();
-  const { certificate, key } = await authority.issue({ names: [FAR, TLS_HOST] });
-  const tls = { certificate: join(directory, 'tls.pem'), key: join(directory, 'tls.key') };
-  const extraCaFile = join(directory, 'authorities.pem');
-  await writeFile(tls.certificate, certificate);
-  await writeFile(tls.key, key);
-  await writeFile(extraCaFile, authority.certificate);
-  const s3 = await startS3({ buckets: ['reports'], tls });
-  vi.stubEnv('AWS_ACCESS_KEY_ID', s3.credentials.accessKeyId);
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', s3.credentials.secretAccessKey);
-  onTestFinished(async () => {
-    vi.unstubAllEnvs();
-    await s3.stop();
-  });
-  return { port: Number(s3.address.split(':')[1]), extraCaFile };
-}
-
 /** The bucket as a worker opens it. */
 async function open(endpoint: string, extraCaFile: string | null, withinMs = 5000) {
-  const settings = { bucket: 'reports', prefix: 'p', region: null, endpoint, pathStyle: true };
+  const settings = { bucket: BUCKET, prefix: 'p', region: null, endpoint, pathStyle: true };
   const store = await openBucket({ ...settings, encryption: null }, extraCaFile, withinMs);
   onTestFinished(() => store.close());
   return store;
@@ -44,7 +17,7 @@ async function open(endpoint: string, extraCaFile: string | null, withinMs = 500
 
 describe('a bucket behind a certificate of a private authority', () => {
   it('is read, written and listed when EXTRA_CA_FILE has that authority', async () => {
-    const { port, extraCaFile } = await secured();
+    const { port, extraCaFile } = await startSecuredS3([FAR, TLS_HOST]);
     const store = await open(`https://${TLS_HOST}:${port}`, extraCaFile);
     await store.check();
     const { digest } = await store.put('runs/1/report.json', '{}');
@@ -54,7 +27,7 @@ describe('a bucket behind a certificate of a private authority', () => {
   });
 
   it('ends the step at once when nobody knows the authority', async () => {
-    const { port } = await secured();
+    const { port } = await startSecuredS3([FAR, TLS_HOST]);
     const store = await open(`https://${TLS_HOST}:${port}`, null);
     await expect(store.get('k')).rejects.toMatchObject({
       type: 'CertificateNotTrusted',
@@ -67,7 +40,7 @@ describe('a bucket behind a certificate of a private authority', () => {
 
 describe('a bucket behind HTTPS_PROXY', () => {
   it('is reached through it, whatever its name', async () => {
-    const { port, extraCaFile } = await secured();
+    const { port, extraCaFile } = await startSecuredS3([FAR, TLS_HOST]);
     const proxy = await startConnectProxy(new Map([[`${FAR}:443`, port]]));
     onTestFinished(proxy.stop);
     vi.stubEnv('HTTPS_PROXY', proxy.url);
@@ -79,7 +52,7 @@ describe('a bucket behind HTTPS_PROXY', () => {
   });
 
   it('is asked straight where NO_PROXY names it', async () => {
-    const { port, extraCaFile } = await secured();
+    const { port, extraCaFile } = await startSecuredS3([FAR, TLS_HOST]);
     const proxy = await startConnectProxy(new Map());
     onTestFinished(proxy.stop);
     vi.stubEnv('HTTPS_PROXY', proxy.url);
