@@ -12,7 +12,7 @@ import { clip, compare } from './text.js';
 
 /** A scanner's output has megabytes, which are held while they are parsed. */
 const READERS = 2;
-/** The report has a minute for all of them. */
+/** They are what a report's time goes into; beyond so many scans a person looks at the worst. */
 const SCANS_READ = 300;
 
 const hasAny = ({ counts, suppressed }: PlatformVerdict): boolean =>

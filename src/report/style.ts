@@ -51,13 +51,13 @@ footer { margin-top:32px; color:var(--dim); font-size:12px; }
 @media screen and (max-width:640px) { main { padding:16px 12px 32px; }
   .stacks thead { position:absolute; clip-path:inset(50%); } .stacks,.stacks tbody,.stacks tr,.stacks th,.stacks td { display:block; width:auto; min-width:0; }
   .stacks tr { border-bottom:1px solid var(--line); padding:6px 0; } .stacks th,.stacks td { border:0; padding:2px 10px; }
-  .stacks .digest + .digest::before { content:"copy "; color:var(--dim); font-size:12px; } .stacks td.digest:not(:empty):not(.digest + .digest)::before { content:"source "; color:var(--dim); font-size:12px; } }
+  .stacks .digest + .digest::before { content:"target "; color:var(--dim); font-size:12px; } .stacks td.digest:not(:empty):not(.digest + .digest)::before { content:"source "; color:var(--dim); font-size:12px; } }
 @media print { @page { size:A4 landscape; margin:12mm; }
   :root { color-scheme:light; --page:#fff; --card:#fff; --ink:#000; --dim:#444; --line:#bbb; --soft:#f0f0f0;
     --good:#0d5a2e; --good-bg:#fff; --warn:#6d4100; --warn-bg:#fff; --bad:#8c1510; --bad-bg:#fff; --note:#1d3a6b; --note-bg:#fff; }
   body { font-size:10px; } main { max-width:none; padding:0; } .scroll { overflow:visible; border-radius:0; }
   .verdict { border:1px solid; border-left-width:6px; font-size:15px; } .badge { border:1px solid; padding:0 6px; font-size:9px; }
-  small,th,footer,dt { font-size:9px; } code { font-size:8px; } th,td { padding:3px 5px; } .wrap,th.wrap,.outcome,.platform,.digest { min-width:0; }
+  small,th,footer,dt { font-size:9px; } code { font-size:8px; } th,td { padding:3px 5px; } .wrap,.outcome,.platform,.digest { min-width:0; } th.wrap { min-width:38mm; }
   .tools,.copier { display:none; } details::details-content { content-visibility:visible; display:block; } details .scroll { max-height:none; }
   details { border:0; margin:0 0 10px; } summary { padding:0 0 4px; list-style:none; } a { color:inherit; }
   code { overflow-wrap:anywhere; } .scroll table { table-layout:auto; }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as passed } from 'node:timers/promises';
 import { z } from 'zod';
 import { metered, TrafficMeter } from '../registry/traffic.js';
 import type { EvidenceStore } from '../store/evidence.js';
 
 /** A worker that is killed takes at most so much of its counts with it. */
 const SAVE_EVERY_MS = 10_000;
-/** Counts are not worth a step's time: a store that is slow has them after the next step. */
 const SAVE_WITHIN_MS = 5_000;
+/** Counts are not worth a step's time, least of all when it is cancelled or handed back: a slow store has them later. */
+const WAIT_MS = 1_000;
 /** Plans and runs that were terminated never have a report, after which they would be forgotten. */
 const MAX_RUNS = 50;
 
@@ -55,7 +57,7 @@ export class RunTraffic {
 
   constructor(private readonly evidence: EvidenceStore) {}
 
-  /** Runs a step of a run; what it asked of registries is in the evidence store when it ends, however it ends. */
+  /** Runs a step of a run; what it asked of registries is saved when it ends, however it ends. */
   async count<T>(runId: string, step: () => Promise<T>): Promise<T> {
     const counts = this.#of(runId);
     const timer = setInterval(() => void counts.save(), SAVE_EVERY_MS);
@@ -63,7 +65,7 @@ export class RunTraffic {
       return await metered(counts.meter, step);
     } finally {
       clearInterval(timer);
-      await counts.save();
+      await Promise.race([counts.save(), passed(WAIT_MS, undefined, { ref: false })]);
     }
   }
 

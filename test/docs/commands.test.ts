@@ -83,8 +83,9 @@ describe('the commands that the documents show', () => {
 });
 
 describe('what the README says of settings', () => {
-  /** Names that others read: Temporal's clients, Node's HTTP, and our tool cache. */
-  const OTHERS = /^(?:TEMPORAL_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR)$|^AWS_/;
+  /** Names that others read: Temporal's clients, Node and its HTTP, and our tool cache. */
+  const OTHERS =
+    /^(?:TEMPORAL_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR)$|^AWS_/;
   const known = new Set([...Object.keys(environmentSchema.shape), ...INPUT_FIELDS.map(inputVariable)]);
 
   it.each(DOCUMENTS)('%s names environment variables that exist', async (path) => {
@@ -93,7 +94,9 @@ describe('what the README says of settings', () => {
       ...[...document.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)],
       ...[...document.matchAll(/^export ([A-Z_]+)=/gm)],
     ].map(([, name = '']) => name);
-    expect(names.filter((name) => !known.has(name) && !OTHERS.test(name))).toEqual([]);
+    const buildArguments = (await readDocument('Dockerfile')).matchAll(/^ARG ([A-Z_]+)/gm);
+    const all = new Set([...known, ...[...buildArguments].map(([, name = '']) => name)]);
+    expect(names.filter((name) => !all.has(name) && !OTHERS.test(name))).toEqual([]);
   });
 
   it('has all eight of the old pipeline, each by its input field and its variable', async () => {

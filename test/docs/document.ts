@@ -8,7 +8,12 @@ export const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/configuration.md',
+  'docs/deploying.md',
+  'docs/faq.md',
+  'docs/harness.md',
+  'docs/operating.md',
   'docs/registries.md',
+  'docs/reliability.md',
   'docs/tools.md',
   'docs/troubleshooting.md',
 ] as const;

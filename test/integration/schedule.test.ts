@@ -46,6 +46,15 @@ describe('schedule apply', () => {
     expect((await handle.describe()).info.lastUpdatedAt).toBeUndefined();
   });
 
+  it('has its next times shown in its own time zone', async () => {
+    const { schedule } = await scheduler();
+    await schedule('apply', ...NIGHTLY);
+    const shown = (await schedule('show')).stdout;
+    const times = /^next: (.+)$/m.exec(shown)?.[1]?.split(', ') ?? [];
+    expect(times).toHaveLength(3);
+    for (const time of times) expect(time).toMatch(/^\d{4}-\d\d-\d\d 04:00:00 Europe\/Berlin$/);
+  });
+
   it('finds nothing to change in expressions that only the server can read', async () => {
     const { schedule } = await scheduler();
     const rare = ['--cron', '30 5 * * MON-FRI', '--cron', '@weekly', '--time-zone', 'UTC'];

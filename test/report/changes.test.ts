@@ -66,4 +66,24 @@ describe('changed since the last run', () => {
     expect(JSON.parse(json).changes).toBeNull();
     expect(html).toContain('There is no earlier run');
   });
+
+  it('is summed up for terminals: bad ends first, a field once, and how many more there are', async () => {
+    const reports = await Reports.create();
+    const many = Array.from({ length: 14 }, (_, n) => `a/${String(n).padStart(2, '0')}`);
+    await reports.write([mirrored('z/end:1'), ...many.map((name) => mirrored(`${name}:1`))], monday);
+    const ended = { ...mirrored('z/end:1'), outcome: { kind: 'skipped', reason: 'elsewhere' } as const };
+    const { ref } = await reports.write([...many.map((name) => mirrored(`${name}:2`)), ended], tuesday);
+    expect(ref.changes).toMatchObject({ since: monday.finishedAt, more: expect.any(Number) });
+    expect(ref.changes?.lines).toHaveLength(10);
+    expect(ref.changes?.lines[0]).toMatch(/^z\/end:1: outcome as it should be → skipped/);
+    for (const line of ref.changes?.lines ?? []) expect(line.length).toBeLessThan(200);
+  });
+
+  it('names a copy that was put back, though its digest is that of before', async () => {
+    const reports = await Reports.create();
+    await reports.write([mirrored('a/b:1')], monday);
+    const mended = { ...mirrored('a/b:1'), item: item('a/b:1', { state: 'create', drift: 'missing' }) };
+    const { ref } = await reports.write([mended], tuesday);
+    expect(ref.changes?.lines).toEqual([expect.stringContaining('a/b:1: copy was gone, and was put back')]);
+  });
 });

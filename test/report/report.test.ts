@@ -44,6 +44,20 @@ describe('the report', () => {
     ]);
   });
 
+  it('says in one place which image was blocked, why, what it means for the account, and what to do', () => {
+    const [first] = reportOf(fleet(2), { ended }).needsAttention;
+    expect(first).toMatchObject({ kind: 'blocked', subject: 'plugins/kaniko:1.11.0' });
+    expect(first?.text).toMatch(
+      /^2 fixable CRITICAL findings on .*Nothing of it was pushed, and K8 \w+ stays? as it was.* wait for a fixed version, which the next run takes, or add an exception/,
+    );
+  });
+
+  it.each(['GraphQL', 'REST'] as const)('says that Harness answered over %s', (answeredBy) => {
+    const report = reportOf([mirrored('a/b:1')], { answeredBy });
+    expect(report.configuration?.answeredBy).toBe(answeredBy);
+    expect(renderHtml(report)).toContain(`answered by ${answeredBy}`);
+  });
+
   it('shows the last verdict of an unchanged image, and its age', () => {
     const [image] = reportOf([unchanged('c/d:2', 'verdicts/old.json')]).images;
     expect(image?.verdict).toMatchObject({ decision: 'pass', thisRun: false, ageHours: 216 });
