@@ -6,4 +6,4 @@ import { runStep } from './step.js';
 export const recordOutcomes =
   ({ evidence }: Dependencies): Activities['recordOutcomes'] =>
   ({ runId, page, records }) =>
-    runStep(() => record(evidence, runId, page, records));
+    runStep(({ signal }) => record(evidence, runId, page, records, signal));
