@@ -4,5 +4,5 @@ import { runStep } from './step.js';
 
 export const awaitHolder =
   (dependencies: Dependencies): Activities['awaitHolder'] =>
-  (workflowId) =>
-    runStep(({ signal }) => dependencies.awaitHolder(workflowId, signal));
+  (workflowId, patient = false) =>
+    runStep(({ signal }) => dependencies.awaitHolder(workflowId, { patient, signal }));

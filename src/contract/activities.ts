@@ -51,6 +51,8 @@ export interface AccountUpdateTask extends AccountTask {
   connector: string;
   valueStyle: RunConfig['valueStyle'];
   updates: FieldUpdate[];
+  /** When the run stops its work and reports, ISO 8601 UTC. Absent: a run of an older version. */
+  deadlineAt?: string;
 }
 
 export interface RunSummaryForReport {
@@ -58,7 +60,7 @@ export interface RunSummaryForReport {
   workflowId: string;
   startedAt: string;
   finishedAt: string;
-  /** Null when the input was refused. */
+  /** Null when the input was refused, or the run was cancelled before it was read. */
   config: RunConfig | null;
   database: DatabasePin | null;
   answeredBy: string | null;
@@ -98,8 +100,8 @@ export interface Activities {
   buildImage(task: BuildTask): Promise<BuiltImage>;
   pushImage(task: PushTask): Promise<PushSummary>;
   verifyImage(task: PushTask): Promise<{ digest: Digest; platforms: number }>;
-  /** Says who holds a workflow id; when its parent is closed, waits (bounded) until it has ended too. */
-  awaitHolder(workflowId: string): Promise<HolderState>;
+  /** Says who holds a workflow id; when its parent is closed, or in any case if `patient`, waits (bounded) for its end. */
+  awaitHolder(workflowId: string, patient?: boolean): Promise<HolderState>;
   /** Connector exists, its test passes, and the path that Harness computes is the path that we pushed. */
   checkAccount(task: AccountUpdateTask): Promise<void>;
   /** Records the overrides as they are, once per run and infra: an existing snapshot is never overwritten. */

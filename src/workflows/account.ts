@@ -16,31 +16,45 @@ import { updateHarness, type WriterTask } from './update-harness.js';
 export async function updateAccount(
   runId: string,
   config: RunConfig,
+  deadlineAt: string,
   good: readonly GoodField[],
   outcomes: AccountOutcome[],
 ): Promise<void> {
-  for (const infra of config.infra) {
+  for (const [index, infra] of config.infra.entries()) {
     const updates = updatesFor(infra, config, good);
     if (updates.length === 0 || config.registryConnector === null) {
       outcomes.push(outcomeOf(config.harness, infra, 'skipped', 'no verified image belongs to a field'));
       continue;
     }
-    outcomes.push(
-      await runWriter({
-        kind: 'update',
-        runId,
-        harness: config.harness,
-        infra,
-        registry: config.registry,
-        connector: config.registryConnector,
-        valueStyle: config.valueStyle,
-        updates,
-      }),
-    );
+    try {
+      outcomes.push(
+        await runWriter({
+          kind: 'update',
+          runId,
+          harness: config.harness,
+          infra,
+          registry: config.registry,
+          connector: config.registryConnector,
+          valueStyle: config.valueStyle,
+          updates,
+          deadlineAt,
+        }),
+      );
+    } catch (error) {
+      // Cancelled, or out of time. A writer that had begun to change the account would have ended with its outcome.
+      for (const left of config.infra.slice(index))
+        outcomes.push(
+          outcomeOf(config.harness, left, 'skipped', 'the run ended before anything was changed'),
+        );
+      throw error;
+    }
   }
 }
 
-/** Hands a task to the account's single writer. Failures come back as an outcome; only a cancellation is thrown. */
+/**
+ * Hands a task to the account's single writer. Another run's update takes seconds, so its end is waited for. Failures
+ * come back as an outcome; only a cancellation is thrown.
+ */
 export async function runWriter(task: WriterTask): Promise<AccountOutcome> {
   const { harness, infra } = task;
   try {
@@ -48,9 +62,10 @@ export async function runWriter(task: WriterTask): Promise<AccountOutcome> {
       workflowId: updateHarnessId(harness.account, infra),
       args: [task],
       staticSummary: `${task.kind} ${infra} images of account ${harness.account}`,
+      patient: true,
     });
     if (run.kind === 'done') return run.result;
-    return outcomeOf(harness, infra, 'failed', `in progress elsewhere: ${run.holder} has it`);
+    return outcomeOf(harness, infra, 'skipped', `in progress elsewhere: ${run.holder} has it`);
   } catch (error) {
     if (isCancellation(error)) throw error;
     return outcomeOf(harness, infra, 'failed', rootFailure(error).message);

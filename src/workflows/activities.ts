@@ -71,7 +71,7 @@ export const writingReport = profile({
 /** Reads the account until it shows the update: there is no documented delay, so the first looks are close together. */
 export const readingBack = profile({
   startToCloseTimeout: '30s',
-  scheduleToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '5m', // and never beyond the run's deadline: see update-harness.ts
   retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '20s' },
 });
 

@@ -15,3 +15,6 @@ export function deadlineOf(): Date {
   const limit = Math.min(executionTimeoutMs || DEFAULT_MS, runTimeoutMs || DEFAULT_MS);
   return new Date(startTime.getTime() + limit - Math.min(limit * RESERVE, MAX_RESERVE_MS));
 }
+
+/** From now until a time in ISO 8601; never less than one, since a timer needs some. */
+export const millisecondsUntil = (at: string): number => Math.max(1, Date.parse(at) - Date.now());

@@ -1,6 +1,8 @@
+import { upsertSearchAttributes } from '@temporalio/workflow';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageOutcome } from '../contract/outcome.js';
 import type { PlanItem, ResolvedItem, UnresolvedItem } from '../contract/plan.js';
+import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 
 /** Whether anything has to be done for an item at all. */
 export const needsWork = (item: PlanItem): item is ResolvedItem =>
@@ -15,3 +17,6 @@ export const unfinishedEnd = (ended: RunSummaryForReport['ended']): ImageOutcome
   ended.kind === 'failed'
     ? { kind: 'failed', step: null, type: ended.type, message: `not started: ${ended.message}` }
     : { kind: 'cancelled' };
+
+/** Shows how a workflow ended, for lists of workflows. */
+export const showOutcome = (value: string): void => upsertSearchAttributes([{ key: FACTORY_OUTCOME, value }]);

@@ -5,7 +5,6 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BuildTask, PushTask } from '../contract/activities.js';
@@ -13,22 +12,21 @@ import type { MirrorTask } from '../contract/mirror.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { MirrorOutcome, PushSummary, Step, StepRecord } from '../contract/outcome.js';
 import type { ImageProgress } from '../contract/progress.js';
-import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 import type { Verdict } from '../contract/verdict.js';
 import { building, pushing, scanning, verifying } from './activities.js';
+import { showOutcome } from './ends.js';
 
 /**
  * One image: scan → gate → build → push → verify. How it ended is a value; it throws only when a step failed for good,
  * so that Temporal shows the child as Failed.
  */
 export async function mirrorImage(task: MirrorTask): Promise<MirrorOutcome> {
-  const end = (value: string): void => upsertSearchAttributes([{ key: FACTORY_OUTCOME, value }]);
   try {
     const outcome = await mirror(task);
-    end(outcome.kind);
+    showOutcome(outcome.kind);
     return outcome;
   } catch (error) {
-    end(isCancellation(error) ? 'cancelled' : 'failed');
+    showOutcome(isCancellation(error) ? 'cancelled' : 'failed');
     throw error;
   }
 }

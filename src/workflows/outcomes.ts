@@ -9,7 +9,9 @@ const PAGE_CHARACTERS = 40_000;
 export class Outcomes {
   #page: ImageRecord[] = [];
   #size = 0;
-  #writes: Promise<void>[] = [];
+  readonly #writes: Promise<void>[] = [];
+  /** Pages that the evidence store did not take in all the time that it was given. */
+  readonly #refused: { page: number; records: ImageRecord[] }[] = [];
 
   /** Evidence keys of the pages so far. */
   readonly pages: string[] = [];
@@ -23,11 +25,16 @@ export class Outcomes {
     this.#size += length;
   }
 
-  /** Writes what is left and waits for all pages. @throws ActivityFailure when the evidence store took one of them not */
+  /**
+   * Writes what is left, and again what the evidence store did not take before; waits for all pages.
+   *
+   * @throws ActivityFailure when it took one of them not; the next flush sends that one again
+   */
   async flush(): Promise<void> {
     if (this.#page.length > 0) this.#write();
-    await Promise.all(this.#writes);
-    this.#writes = [];
+    for (const { page, records } of this.#refused.splice(0)) this.#send(page, records);
+    const ends = await Promise.allSettled(this.#writes.splice(0));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   #write(): void {
@@ -36,11 +43,20 @@ export class Outcomes {
     this.pages.push(''); // its place: pages are numbered as they fill, and may be written out of order
     this.#page = [];
     this.#size = 0;
+    this.#send(page, records);
+  }
+
+  #send(page: number, records: ImageRecord[]): void {
     const write = CancellationScope.nonCancellable(async () => {
-      const { key } = await reporting.recordOutcomes.executeWithOptions({ summary: `page ${page + 1}` }, [
-        { runId: this.runId, page, records },
-      ]);
-      this.pages[page] = key;
+      try {
+        const { key } = await reporting.recordOutcomes.executeWithOptions({ summary: `page ${page + 1}` }, [
+          { runId: this.runId, page, records },
+        ]);
+        this.pages[page] = key;
+      } catch (error) {
+        this.#refused.push({ page, records });
+        throw error;
+      }
     });
     write.catch(() => undefined); // `flush` throws it
     this.#writes.push(write);

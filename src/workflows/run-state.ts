@@ -55,6 +55,7 @@ export class RunState {
     private readonly outcomes: Outcomes,
   ) {
     setHandler(progressQuery, () => this.progress());
+    this.steering.listen(); // last: what it hands over at once is shown with all of this
   }
 
   enter(phase: Phase): void {

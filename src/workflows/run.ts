@@ -1,4 +1,4 @@
-import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { Continuation } from '../contract/continuation.js';
 import type { RunInput } from '../contract/input.js';
@@ -14,7 +14,7 @@ import { updateAccount } from './account.js';
 import { harness, reporting, writingReport } from './activities.js';
 import { deadlineOf } from './deadline.js';
 import { unfinishedEnd } from './ends.js';
-import { asEnd, type Failure, rootFailure } from './failure.js';
+import { asEnd, type Failure } from './failure.js';
 import { mirrorPages, type PageCursor } from './mirror-pages.js';
 import { Outcomes } from './outcomes.js';
 import { RunState } from './run-state.js';
@@ -55,20 +55,10 @@ export class Run {
         message: 'a cron workflow is not supported: use a schedule (image-factory schedule apply)',
       });
     }
-    try {
-      this.#config = await harness.resolveRun.executeWithOptions(
-        { summary: 'input, environment, templates' },
-        [input],
-      );
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      throw asEnd(rootFailure(error));
-    }
+    this.#config = await harness.resolveRun.executeWithOptions({ summary: 'input, environment, templates' }, [
+      input,
+    ]);
     this.state.steering.configure({ paused: false, maxConcurrency: this.config.maxConcurrency });
-  }
-
-  millisecondsLeft(): number {
-    return Math.max(1, Date.parse(this.deadlineAt) - Date.now());
   }
 
   /** @returns whether the run has to go on in another execution. */
@@ -85,8 +75,11 @@ export class Run {
     const more = await mirrorPages(state, config, this.#discovery, this.#cursor);
     await this.#outcomes.flush();
     if (more || !config.modifyDefault) return more;
+    // A person who paused the run wants nothing new begun, the account least of all.
+    await state.steering.resumed();
+    state.steering.close('the images are done');
     state.enter('update');
-    await updateAccount(state.runId, config, state.goodFields, this.#accounts);
+    await updateAccount(state.runId, config, this.deadlineAt, state.goodFields, this.#accounts);
     return false;
   }
 
@@ -107,8 +100,12 @@ export class Run {
     };
   }
 
-  /** Gives every image an end and writes the report. */
-  async report(ended: RunSummaryForReport['ended']): Promise<ReportRef> {
+  /**
+   * Gives every image an end and writes the report.
+   *
+   * @param timeout bounds all attempts to write it
+   */
+  async report(ended: RunSummaryForReport['ended'], timeout?: '1m'): Promise<ReportRef> {
     const { state } = this;
     state.enter('report');
     const outcome = unfinishedEnd(ended);
@@ -125,23 +122,26 @@ export class Run {
       this.#outcomes.pages.push(key);
       state.counts[outcome.kind] += images;
     }
-    return writingReport.writeReport.executeWithOptions({ summary: 'report' }, [
-      {
-        runId: state.runId,
-        workflowId: workflowInfo().workflowId,
-        startedAt: this.#startedAt,
-        finishedAt: new Date().toISOString(),
-        config: this.config,
-        database: this.#cursor.database,
-        answeredBy: this.#discovery?.answeredBy ?? null,
-        pages: this.#outcomes.pages,
-        accounts: this.#accounts,
-        ended,
-      },
-    ]);
+    return writingReport.writeReport.executeWithOptions(
+      { summary: 'report', ...(timeout === undefined ? {} : { scheduleToCloseTimeout: timeout }) },
+      [
+        {
+          runId: state.runId,
+          workflowId: workflowInfo().workflowId,
+          startedAt: this.#startedAt,
+          finishedAt: new Date().toISOString(),
+          config: this.#config,
+          database: this.#cursor.database,
+          answeredBy: this.#discovery?.answeredBy ?? null,
+          pages: this.#outcomes.pages,
+          accounts: this.#accounts,
+          ended,
+        },
+      ],
+    );
   }
 
-  result(report: ReportRef): RunResult {
+  result(report: ReportRef | null): RunResult {
     return {
       kind: 'run',
       runId: this.state.runId,
@@ -155,19 +155,20 @@ export class Run {
   }
 
   /** Why the run is not a success, if it is none. */
-  failure(report: ReportRef): Failure | null {
+  failure(report: ReportRef | null): Failure | null {
     const { counts } = this.state;
+    const where = report === null ? '' : `; report: ${report.html}`;
     const bad = FAILING_OUTCOMES.filter((kind) => counts[kind] > 0);
     if (bad.length > 0) {
       const list = bad.map((kind) => `${counts[kind]} ${kind}`).join(', ');
       return {
         type: 'ImagesFailed',
-        message: `${list} of ${this.state.done()} images${this.#names()}; report: ${report.html}`,
+        message: `${list} of ${this.state.done()} images${this.#names()}${where}`,
       };
     }
     const account = this.#accounts.find(({ kind }) => kind === 'refused' || kind === 'failed');
     if (account === undefined) return null;
-    const message = `${account.infra}: ${account.reason}; report: ${report.html}`;
+    const message = `${account.infra}: ${account.reason}${where}`;
     return { type: 'HarnessNotUpdated', message };
   }
 

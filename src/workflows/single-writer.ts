@@ -11,14 +11,20 @@ const MAX_ROUNDS = 5;
  * Runs a child whose workflow id is a lock: whoever runs under it is the only writer of that image or account, whatever
  * run it belongs to. Where the id is taken, the holder decides: one that a closed parent left behind is waited for, one
  * of a live run is left alone. (Temporal's "already started" error tells only id and type.)
+ *
+ * @param options.patient waits for a live run's child too, as long as `awaitHolder` does: where its work is short
  */
 export async function runSingleWriter<Task, Result>(
   workflow: (task: Task) => Promise<Result>,
-  options: {
+  {
+    patient = false,
+    ...options
+  }: {
     workflowId: string;
     staticSummary: string;
     args: [Task];
     typedSearchAttributes?: SearchAttributePair[];
+    patient?: boolean;
   },
 ): Promise<SingleWriterResult<Result>> {
   let holder = 'another run';
@@ -34,8 +40,8 @@ export async function runSingleWriter<Task, Result>(
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    const state = await waiting.awaitHolder(options.workflowId);
-    holder = state.holder;
+    const state = await waiting.awaitHolder(options.workflowId, patient);
+    if (state.holder !== '') holder = state.holder; // empty: it is gone, and a third one may have come
     if (state.state === 'held') break;
   }
   return { kind: 'held', holder };

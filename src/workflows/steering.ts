@@ -21,34 +21,31 @@ export class Steering {
   #running = 0;
   /** Waiting or in work. */
   #pending = 0;
-  #closed = false;
+  /** What a person has set, which {@link configure} leaves as it is. */
+  readonly #steered = { paused: false, limit: false };
+  /** Why there is nothing left to steer. */
+  #closed: string | null = null;
   #failure: { reason: unknown } | null = null;
 
   /** @param onChange called after every change, to show it. */
-  constructor(private readonly onChange: () => void) {
+  constructor(private readonly onChange: () => void) {}
+
+  /**
+   * Takes updates from here on. In the execution's first task, or the SDK refuses those that came with its start; and
+   * not in the constructor, since those are handed over at once, when whoever shows the change isn't whole yet.
+   */
+  listen(): void {
     // Validators are synchronous: what they refuse never enters the history.
-    setHandler(
-      pauseUpdate,
-      () =>
-        this.#change(() => {
-          this.#paused = true;
-        }),
-      { validator: () => this.#assertOpen() },
-    );
-    setHandler(
-      resumeUpdate,
-      () =>
-        this.#change(() => {
-          this.#paused = false;
-        }),
-      { validator: () => this.#assertOpen() },
-    );
+    const options = { validator: () => this.#assertOpen() };
+    setHandler(pauseUpdate, () => this.#setPaused(true), options);
+    setHandler(resumeUpdate, () => this.#setPaused(false), options);
     setHandler(
       setConcurrencyUpdate,
-      (limit) =>
-        this.#change(() => {
-          this.#limit = limit;
-        }),
+      (limit) => {
+        this.#limit = limit;
+        this.#steered.limit = true;
+        return this.#changed();
+      },
       {
         validator: (limit) => {
           this.#assertOpen();
@@ -60,15 +57,20 @@ export class Steering {
     );
   }
 
-  /** Takes the run's own bound, or what a person had set before a continue-as-new. */
+  /** Takes the run's own bound, or what a person had set before a continue-as-new; what they set since then stays. */
   configure({ paused, maxConcurrency }: Pick<SteeringState, 'paused' | 'maxConcurrency'>): void {
-    this.#paused = paused;
-    this.#limit = maxConcurrency;
+    if (!this.#steered.paused) this.#paused = paused;
+    if (!this.#steered.limit) this.#limit = maxConcurrency;
   }
 
-  /** From here on there is nothing left to steer. */
-  close(): void {
-    this.#closed = true;
+  /** From here on there is nothing left to steer. @param why what a person who tries is told */
+  close(why: string): void {
+    this.#closed = why;
+  }
+
+  /** Waits while a person has paused the run. */
+  async resumed(): Promise<void> {
+    await condition(() => !this.#paused);
   }
 
   state(): SteeringState {
@@ -115,13 +117,18 @@ export class Steering {
     return !this.#paused && this.#running < this.#limit;
   }
 
-  #change(change: () => void): SteeringState {
-    change();
+  #setPaused(paused: boolean): SteeringState {
+    this.#paused = paused;
+    this.#steered.paused = true;
+    return this.#changed();
+  }
+
+  #changed(): SteeringState {
     this.onChange();
     return this.state();
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new Error('the images are done: there is nothing left to steer');
+    if (this.#closed !== null) throw new Error(`${this.#closed}: there is nothing left to steer`);
   }
 }

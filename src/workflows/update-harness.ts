@@ -1,8 +1,9 @@
-import { CancellationScope, isCancellation, patched, upsertSearchAttributes } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
 import type { AccountOutcome } from '../contract/outcome.js';
-import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 import { checking, harness, readingBack } from './activities.js';
+import { millisecondsUntil } from './deadline.js';
+import { showOutcome } from './ends.js';
 import { rootFailure } from './failure.js';
 
 /** What the single writer of an account and infra is asked to do. */
@@ -16,13 +17,29 @@ const REFUSALS = new Set(['ConnectorUnusable', 'PullPathMismatch', 'NotAllowed']
  * its end even when the run is cancelled, so that what is reported is what the account shows.
  */
 export async function updateHarness(task: WriterTask): Promise<AccountOutcome> {
-  const outcome = await (task.kind === 'update' ? update(task) : restore(task));
   // Runs that began before this was added replay without it (docs/operating.md, "Releasing").
-  if (patched('update-harness-outcome')) {
-    upsertSearchAttributes([{ key: FACTORY_OUTCOME, value: outcome.kind }]);
+  const end = (value: string): void => {
+    if (patched('update-harness-outcome')) showOutcome(value);
+  };
+  try {
+    const outcome = await (task.kind === 'update' ? update(task) : restore(task));
+    end(outcome.kind);
+    return outcome;
+  } catch (error) {
+    end(isCancellation(error) ? 'cancelled' : 'failed');
+    throw error;
   }
-  return outcome;
 }
+
+/** All attempts to set the fields, and all looks at them afterwards; an account that is down for minutes is waited for. */
+const UPDATE_MS = 30 * 60_000;
+const READ_BACK_MS = 5 * 60_000;
+/** What either has in any case: a run that comes to its account late must not leave it half looked at. */
+const LEAST_MS = 30_000;
+
+/** Neither can be cancelled, so they end by the run's deadline by themselves: after it there has to be time for the report. */
+const timeFor = (most: number, { deadlineAt }: AccountUpdateTask): number =>
+  deadlineAt === undefined ? most : Math.min(most, Math.max(LEAST_MS, millisecondsUntil(deadlineAt)));
 
 async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
   const base = {
@@ -47,15 +64,16 @@ async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
     let done: Omit<AccountOutcome, 'kind' | 'reason'> = { ...base, snapshotKey: snapshot.key };
     try {
       const { updated, rejected } = await harness.updateAccount.executeWithOptions(
-        { summary: `set ${task.updates.length} fields` },
+        { summary: `set ${task.updates.length} fields`, scheduleToCloseTimeout: timeFor(UPDATE_MS, task) },
         [{ ...task, snapshotKey: snapshot.key }],
       );
       done = { ...done, updated, rejected };
       const fields = new Set(rejected.map(({ field }) => field));
       const accepted = task.updates.filter(({ field }) => !fields.has(field));
-      await readingBack.readBackAccount.executeWithOptions({ summary: 'read back' }, [
-        { ...task, updates: accepted },
-      ]);
+      await readingBack.readBackAccount.executeWithOptions(
+        { summary: 'read back', scheduleToCloseTimeout: timeFor(READ_BACK_MS, task) },
+        [{ ...task, updates: accepted }],
+      );
       return { ...done, ...summary(updated.length, rejected.length) };
     } catch (error) {
       return { ...done, kind: 'failed', reason: rootFailure(error).message };
@@ -79,7 +97,10 @@ function summary(updated: number, rejected: number): Pick<AccountOutcome, 'kind'
 }
 
 async function restore(task: AccountTask): Promise<AccountOutcome> {
-  const { restored, reset, leftAlone, rejected } = await harness.restoreAccount(task);
+  // Not while it writes may another one take the lock: it runs to its end, as an update does.
+  const { restored, reset, leftAlone, rejected } = await CancellationScope.nonCancellable(() =>
+    harness.restoreAccount(task),
+  );
   const parts = [
     `${restored} fields put back, ${reset} reset to Harness's default`,
     ...(leftAlone.length === 0
