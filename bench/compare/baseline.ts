@@ -3,10 +3,12 @@ import { createReadStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { command } from './command.js';
 import { incompressible } from './fleet.js';
 
 const BYTES = 1e9;
+const BARE_NODE = fileURLToPath(new URL('./bare-node.ts', import.meta.url));
 
 /** Seconds of CPU (user and system) for 1 GB: what nobody who moves and checks bytes can do without. */
 export interface BaselineCpu {
@@ -14,6 +16,8 @@ export interface BaselineCpu {
   hash: number;
   /** `cat` that reads from one socket and writes to another. */
   cat: number;
+  /** A Node program that receives, hashes and sends, and does nothing else. */
+  bareNode: number;
 }
 
 /** Measures the floor that the worker is compared with. */
@@ -23,11 +27,18 @@ export async function baselineCpu(directory: string): Promise<BaselineCpu> {
   const hash = await cpuOf(directory, 'openssl dgst -sha256 "$1" >/dev/null', file);
   const giver = await listen((socket) => createReadStream(file, { highWaterMark: 1 << 20 }).pipe(socket));
   const taker = await listen((socket) => socket.resume());
-  const cat = await cpuOf(directory, 'cat <"/dev/tcp/$1" >"/dev/tcp/$2"', giver.path, taker.path);
+  const cat = await cpuOf(
+    directory,
+    'cat <"/dev/tcp/127.0.0.1/$1" >"/dev/tcp/127.0.0.1/$2"',
+    giver.port,
+    taker.port,
+  );
+  const args = ['--import', 'tsx', BARE_NODE, giver.port, taker.port];
+  const bareNode = Number(await command(process.execPath, args, { home: directory }));
   giver.close();
   taker.close();
   await rm(file);
-  return { hash, cat };
+  return { hash, cat, bareNode };
 }
 
 /** User and system time of a bash command, as bash itself reports it. */
@@ -46,5 +57,5 @@ async function listen(serve: (socket: Socket) => unknown) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  return { path: `127.0.0.1/${port}`, close: () => server.close() };
+  return { port: `${port}`, close: () => server.close() };
 }

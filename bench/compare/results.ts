@@ -19,7 +19,7 @@ export function resultsOf({ lines, runs, minutes, versions, absent, date }: Resu
     '',
     `${date.toISOString().slice(0, 10)}, in ${minutes.toFixed(0)} minutes; times are the median of ${runs} runs with the range of all.`,
     '',
-    'After every run `crane validate --remote` looked at all copies (with `--fast`, and after the last in full). Peers ran as whole commands, five at once, warmed, in an order that turned round at each run.',
+    'After every measured run that writes, `crane validate --remote` looked at all copies: with `--fast`, and in full after the last run of each contestant, and of the large images. Runs that find nothing changed write nothing: their copies were looked at in full after the last of them. Peers ran as whole commands, five at once, warmed, in an order that turned round at each run.',
     '',
     ...machineOf().map((line) => `- ${line}`),
     `- ${measured.join(', ')}`,

@@ -4,6 +4,7 @@ import type { Bench, Row } from '../bench.js';
 import { dataPath } from '../contestants.js';
 import type { CountedRegistry } from '../registries.js';
 import { startCountedRegistry } from '../registries.js';
+import { validateCopies } from '../validate.js';
 
 /** Of an image of the fleet. */
 const PLATFORMS = 2;
@@ -26,6 +27,7 @@ export const requestsForNew: Row = async (bench) => {
     await source.drain();
     await work(target);
     const requests = [...(await source.drain()), ...(await target.drain())].length;
+    await validateCopies(bench, target.address, [image]);
     await target.stop();
     await rm(storage, { recursive: true, force: true });
     return requests;

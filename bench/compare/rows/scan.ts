@@ -7,6 +7,7 @@ import { command } from '../command.js';
 import { peerMirrors, repositories, runMirrors } from '../contestants.js';
 import { alternate, type Contestant, median, secondsOf, spread } from '../figures.js';
 import { intoFreshTarget, startCountedRegistry } from '../registries.js';
+import { validateCopies } from '../validate.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 /** Trivy locks its cache, so each of those at once has one; what one has seen, it need not see again. */
@@ -34,9 +35,10 @@ export const withScan: Row = async (bench) => {
 
   await worker.forget();
   await source.drain();
-  await intoFreshTarget(programs.tools.registry.path, directory, (registry) =>
-    worker.run({ registry, scan: true, include: repositories(images) }),
-  );
+  await intoFreshTarget(programs.tools.registry.path, directory, async (registry) => {
+    await worker.run({ registry, scan: true, include: repositories(images) });
+    await validateCopies(bench, registry, images);
+  });
   const sent = (await source.drain())
     .filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'))
     .reduce((sum, { bytes }) => sum + bytes, 0);
