@@ -103,7 +103,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
     const push: PushTask = { ...task, built: await engine.build(task, context), repair: false };
     await pushImage(push, dependencies, context);
     if (options.verify === false) return;
-    await verifyImage(push, { target, fetcher }, signal);
+    await verifyImage(push, dependencies, context);
   };
   await pLimit(options.concurrency).map(options.images, mirror);
   await Promise.all([source.close(), target.close()]);

@@ -1,6 +1,9 @@
 import { FactoryError } from '../common/errors.js';
+import type { StepContext } from '../common/step.js';
+import type { PushTask } from '../contract/activities.js';
 import type { Digest, Reference } from '../contract/brand.js';
 import type { BuiltImage } from '../contract/outcome.js';
+import type { BuildEngine } from '../engines/engine.js';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, RawManifest } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
@@ -16,12 +19,27 @@ export interface BuiltTree {
   made: Set<Digest>;
 }
 
-/** Reads what an engine left in the content store. @throws FactoryError when a part of it is not there. */
-export async function readBuilt(
-  content: ContentStore,
-  built: BuiltImage,
-  target: Reference,
+/**
+ * Builds the task's image again, which is deterministic and cheap: so any worker goes on with what another one built.
+ * @throws FactoryError `ImageUnsupported` when this worker builds it differently; those of the engine.
+ */
+export async function rebuild(
+  task: PushTask,
+  { engine, content }: { engine: BuildEngine; content: ContentStore },
+  context: StepContext,
 ): Promise<BuiltTree> {
+  const built = await engine.build(task, context);
+  if (built.digest !== task.built.digest) {
+    throw new FactoryError(
+      'ImageUnsupported',
+      `${task.image} is built differently by this worker than by the one before: run the same version on all workers`,
+    );
+  }
+  return readBuilt(content, built, task.target);
+}
+
+/** Reads what an engine left in the content store. @throws FactoryError when a part of it is not there. */
+async function readBuilt(content: ContentStore, built: BuiltImage, target: Reference): Promise<BuiltTree> {
   const top = await readManifest(content, built.digest, target);
   const parsed = parseManifest(top.bytes, target);
   const manifests =

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
+import type { StepContext } from '../common/step.js';
 import { collect } from '../common/streams.js';
 import type { PushTask } from '../contract/activities.js';
 import type { Digest } from '../contract/brand.js';
 import type { PlatformDigests } from '../contract/outcome.js';
+import type { BuildEngine } from '../engines/engine.js';
 import { labelsFor } from '../engines/labels.js';
 import { digestOf } from '../registry/digest.js';
 import {
@@ -15,8 +17,11 @@ import {
   parseManifest,
 } from '../registry/manifest.js';
 import { atDigest, splitReference } from '../registry/reference.js';
-import type { Descriptor, Registry } from '../registry/types.js';
+import type { Descriptor, RawManifest } from '../registry/types.js';
+import type { ContentStore } from '../store/content.js';
+import { rebuild } from './built.js';
 import type { SourceFetcher } from './fetch.js';
+import { putTag, type TagDependencies } from './tag.js';
 
 /** Requests under way at once. */
 const CHECKS_AT_ONCE = 6;
@@ -25,31 +30,35 @@ const FAULTS_SHOWN = 10;
 /** What runs when a container starts: it must be the source's own, whatever was done to the image. */
 const RUNTIME = ['Entrypoint', 'Cmd', 'User', 'Env', 'WorkingDir', 'ExposedPorts'] as const;
 
-export interface VerifyDependencies {
-  /** Its connections and logins may be those of the push: what is read is asked for anew each time, never remembered. */
-  target: Registry;
+/** The target's connections and logins may be those of the push: what is read is asked for anew, never remembered. */
+export interface VerifyDependencies extends TagDependencies {
   /** The source by digest: what the target is compared with. */
   fetcher: SourceFetcher;
+  engine: BuildEngine;
+  content: ContentStore;
 }
 
 /**
- * Asks the target alone whether it holds the image as meant: by tag and by digest, every platform, every blob with its
- * size, the labels, and layers and runtime configuration equal to the source's.
+ * Asks the target alone whether it holds the image as meant: by digest every platform, every blob with its size, the
+ * labels, and layers and runtime configuration equal to the source's. Only then the tag is put.
  *
- * @throws FactoryError `VerificationFailed` naming everything that is wrong.
+ * @throws FactoryError `VerificationFailed` naming everything that is wrong; those of {@link putTag}.
  */
 export async function verifyImage(
   task: PushTask,
   dependencies: VerifyDependencies,
-  signal: AbortSignal,
+  context: StepContext,
 ): Promise<void> {
-  const faults = await new Verification(task, dependencies, signal).run();
-  if (faults.length === 0) return;
-  const more = faults.length > FAULTS_SHOWN ? `; and ${faults.length - FAULTS_SHOWN} more` : '';
-  throw new FactoryError(
-    'VerificationFailed',
-    `${task.target} is not what was pushed: ${faults.slice(0, FAULTS_SHOWN).join('; ')}${more}`,
-  );
+  const { top } = await rebuild(task, dependencies, context);
+  const faults = await new Verification(task, dependencies, context.signal).run(top);
+  if (faults.length > 0) {
+    const more = faults.length > FAULTS_SHOWN ? `; and ${faults.length - FAULTS_SHOWN} more` : '';
+    throw new FactoryError(
+      'VerificationFailed',
+      `${task.target} is not what was pushed: ${faults.slice(0, FAULTS_SHOWN).join('; ')}${more}`,
+    );
+  }
+  await putTag(task, top, dependencies, context.signal);
 }
 
 /** Answers that say of the content that it is not there, or not what its digest says; any other fault may pass. */
@@ -62,41 +71,20 @@ class Verification {
 
   constructor(
     private readonly task: PushTask,
-    private readonly dependencies: VerifyDependencies,
+    private readonly dependencies: Pick<VerifyDependencies, 'target' | 'fetcher'>,
     private readonly signal: AbortSignal,
   ) {}
 
-  async run(): Promise<string[]> {
-    const { built } = this.task;
-    const top = await this.#top();
-    if (top !== undefined) {
-      const listed = top.kind === 'index' ? top.entries.map((entry) => entry.digest) : [built.digest];
-      const platforms = new Map(built.platforms.map((platform) => [platform.target, platform]));
-      for (const { platform, target: digest } of built.platforms) {
-        if (!listed.includes(digest)) this.#faults.push(`${platform} is not listed`);
-      }
-      await Promise.all([
-        ...built.platforms.map((platform) => this.#platform(platform)),
-        ...listed.filter((digest) => !platforms.has(digest)).map((digest) => this.#artifact(digest)),
-      ]);
-    }
+  async run({ bytes }: RawManifest): Promise<string[]> {
+    const { built, target } = this.task;
+    const top = parseManifest(bytes, target);
+    const listed = top.kind === 'index' ? top.entries.map((entry) => entry.digest) : [built.digest];
+    const platforms = new Set(built.platforms.map((platform) => platform.target));
+    await Promise.all([
+      ...built.platforms.map((platform) => this.#platform(platform)),
+      ...listed.filter((digest) => !platforms.has(digest)).map((digest) => this.#artifact(digest)),
+    ]);
     return this.#faults.sort();
-  }
-
-  /** What the tag holds; where that is something else, what should be there under its digest. */
-  async #top(): Promise<ImageManifest | ImageIndex | undefined> {
-    const { target, built } = this.task;
-    const tagged = await this.#observe('what the tag holds', async () => {
-      const raw = await this.dependencies.target.manifest(target, this.signal);
-      return raw ?? 'nothing';
-    });
-    if (tagged !== undefined && tagged !== 'nothing' && tagged.descriptor.digest === built.digest)
-      return parseManifest(tagged.bytes, target);
-    if (tagged !== undefined) {
-      const held = tagged === 'nothing' ? tagged : tagged.descriptor.digest;
-      this.#faults.push(`the tag holds ${held} instead of ${built.digest}`);
-    }
-    return this.#manifest('the top manifest', built.digest);
   }
 
   async #platform({ platform, source, target: digest }: PlatformDigests): Promise<void> {

@@ -4,7 +4,7 @@ import { pushImage } from '../../src/mirror/push.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { imageOf, layerOf, twoPlatformImage } from '../support/images.js';
-import { built, context, discovered, openSides, publish, runConfig } from './side.js';
+import { built, context, discovered, mirror, openSides, publish, runConfig } from './side.js';
 
 const NAME = 'harness/ci-addon:1';
 
@@ -37,8 +37,8 @@ it('a plan says that an update can’t be pushed, where the host tells', async (
 it('nothing is sent for a tag that can’t be put, and a new or equal one is', async () => {
   const { sides, ports, requests } = await openKept();
   const task = await built(sides, NAME, twoPlatformImage());
-  await pushImage(task, ports, context());
-  await pushImage(task, ports, context());
+  await mirror(sides, task, ports.target);
+  await mirror(sides, task, ports.target);
   const other = await built(sides, 'harness/drone-git:1', imageOf({ layers: [layerOf({ other: '1' })] }));
   const before = requests();
   await expect(pushImage({ ...other, target: task.target }, ports, context())).rejects.toMatchObject({

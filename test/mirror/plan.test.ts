@@ -4,11 +4,20 @@ import type { DiscoveredImage, RunConfig } from '../../src/contract/run.js';
 import type { Verdict } from '../../src/contract/verdict.js';
 import { ledgerKey, readLedger, writeLedger } from '../../src/mirror/ledger.js';
 import { planImages } from '../../src/mirror/plan.js';
-import { pushImage } from '../../src/mirror/push.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { writeVerdict } from '../../src/scanners/verdict-store.js';
 import { imageOf, type TestImage, twoPlatformImage } from '../support/images.js';
-import { BUILD, built, context, discovered, openSides, publish, runConfig, type Sides } from './side.js';
+import {
+  BUILD,
+  built,
+  context,
+  discovered,
+  mirror,
+  openSides,
+  publish,
+  runConfig,
+  type Sides,
+} from './side.js';
 
 const NAME = 'harness/ci-addon:1.16.92';
 
@@ -29,18 +38,13 @@ async function mirrored(
   remember: 'verified' | 'unverified' | 'forgotten',
 ): Promise<void> {
   const task = await built(sides, NAME, image);
-  await pushImage(task, { ...sides, target: sides.registry }, context());
-  if (remember === 'unverified') return;
+  await mirror(sides, task);
   if (remember === 'forgotten') return rm(sides.evidence.locate(ledgerKey(task.target)));
-  await writeLedger(sides.evidence, {
-    target: task.target,
-    digest: task.built.digest,
-    sourceDigest: task.sourceDigest,
-    templateDigest: task.build.templateDigest,
-    runId: 'run-1',
-    verifiedAt: '2026-11-01T00:00:00.000Z',
-    previous: null,
-  });
+  const entry = await readLedger(sides.evidence, task.target);
+  if (entry === undefined) throw new Error('verify left no entry');
+  // As a worker leaves it that dies right after the tag was put.
+  if (remember === 'unverified')
+    await writeLedger(sides.evidence, { ...entry, target: task.target, verifiedAt: null });
 }
 
 async function scanned(sides: Sides, image: TestImage, changes: Partial<Verdict> = {}): Promise<void> {

@@ -51,12 +51,12 @@ describe.each([
       built = await sides.engine.build(task, context());
       await pushImage({ ...task, built, repair: false }, dependencies, context());
     });
-    expect(copy).toBe(2 + 5 * P + 3 * P * N);
+    // The tag is put by verify, after all else was seen: one request less here, one more there (issue 5 counts both).
+    expect(copy).toBe(2 + 5 * P + 3 * P * N - 1);
     if (built === undefined) throw new Error('nothing was built');
     const pushed = { ...task, built, repair: false };
-    const verify = () =>
-      verifyImage(pushed, { target: sides.client(), fetcher: sides.fetcher }, context().signal);
-    expect(await count(verify)).toBe(1 + 2 * P + P * N);
+    const verify = () => verifyImage(pushed, { ...sides, target: sides.client() }, context());
+    expect(await count(verify)).toBe(1 + 2 * P + P * N + 1);
     expect(await count(plan)).toBe(2);
     await dependencies.target.close();
   });
@@ -76,7 +76,7 @@ it('what platforms share is fetched, sent and looked at once', async () => {
   const built = await sides.engine.build(task, context());
   const pushed = { ...task, built, repair: false };
   await pushImage(pushed, { ...sides, target: sides.registry }, context());
-  await verifyImage(pushed, { target: sides.registry, fetcher: sides.fetcher }, context().signal);
+  await verifyImage(pushed, { ...sides, target: sides.registry }, context());
   const about = sent
     .filter(({ path }) => decodeURIComponent(path).includes(shared.descriptor.digest))
     .map(({ host, method }) => `${method} ${host === sides.source.host ? 'source' : 'target'}`);

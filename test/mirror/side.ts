@@ -4,15 +4,19 @@ import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import type { BuildTask, PushTask } from '../../src/contract/activities.js';
 import type { Digest, Reference } from '../../src/contract/brand.js';
+import type { PushSummary } from '../../src/contract/outcome.js';
 import type { BuildPushConfig, DiscoveredImage, RunConfig } from '../../src/contract/run.js';
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
 import { Lanes } from '../../src/mirror/lanes.js';
+import { pushImage } from '../../src/mirror/push.js';
+import { verifyImage } from '../../src/mirror/verify.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { atDigest, parseReference } from '../../src/registry/reference.js';
+import type { Registry } from '../../src/registry/types.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -100,6 +104,17 @@ export async function built(sides: Sides, name: string, image: TestImage): Promi
   await publish(sides.registry, sides.sourceReference(name), image);
   const task = buildTask(sides, name, image.top.descriptor.digest);
   return { ...task, built: await sides.engine.build(task, context()), repair: false };
+}
+
+/** Pushes and verifies: the tag is there afterwards. */
+export async function mirror(
+  sides: Omit<Sides, 'target'>,
+  task: PushTask,
+  target: Registry = sides.registry,
+): Promise<PushSummary> {
+  const summary = await pushImage(task, { ...sides, target }, context());
+  await verifyImage(task, { ...sides, target }, context());
+  return summary;
 }
 
 /** A run's configuration as the plan sees it. */
