@@ -50,7 +50,7 @@ describe('watch', () => {
     const last = stdout.slice(stdout.lastIndexOf(SHOW_CURSOR));
     expect(last).toMatch(/done {2}1 of 1 images/);
     expect(last).toMatch(/✓ harness\/ci-addon:1\.16\.92 +mirrored/);
-    expect(last).toMatch(/\n1 mirrored\r\nreport: /);
+    expect(last).toMatch(/\n1 mirrored\r\nchanged: there is no earlier run .*\r\nreport: /);
   });
 
   it('gives the terminal back when it is told to end', async () => {
