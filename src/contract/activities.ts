@@ -7,6 +7,7 @@ import type {
   ImageOutcome,
   ImageRecord,
   PushSummary,
+  RejectedField,
   ReportRef,
 } from './outcome.js';
 import type { PlanItem } from './plan.js';
@@ -102,8 +103,12 @@ export interface Activities {
   verifyImage(task: PushTask): Promise<{ digest: Digest; platforms: number }>;
   /** Says who holds a workflow id; when its parent is closed, or in any case if `patient`, waits (bounded) for its end. */
   awaitHolder(workflowId: string, patient?: boolean): Promise<HolderState>;
-  /** Connector exists, its test passes, and the path that Harness computes is the path that we pushed. */
-  checkAccount(task: AccountUpdateTask): Promise<void>;
+  /**
+   * Connector exists, its test passes, and the path that Harness computes is the path that we pushed.
+   * @returns which fields must stay as they are, since the registry no longer has their image whole. Nothing in the
+   *   histories of older versions.
+   */
+  checkAccount(task: AccountUpdateTask): Promise<{ unfit: RejectedField[] } | undefined>;
   /** Records the overrides as they are, once per run and infra: an existing snapshot is never overwritten. */
   snapshotAccount(task: AccountTask): Promise<{ key: string }>;
   /** One batch; rejected fields are dropped and the rest sent again. */

@@ -1,4 +1,4 @@
-import type { Reference } from './brand.js';
+import type { Digest, Reference } from './brand.js';
 import type { OutcomeKind } from './outcome.js';
 import type { DiscoverySummary, FieldRef, RunConfig } from './run.js';
 import type { SteeringState } from './steering.js';
@@ -7,6 +7,8 @@ import type { DatabasePin } from './verdict.js';
 /** A field whose image this run verified or found identical: what the account may be pointed at. */
 export interface GoodField extends FieldRef {
   target: Reference;
+  /** What was verified or found there. Absent: a run of an older version. */
+  digest?: Digest;
 }
 
 /**

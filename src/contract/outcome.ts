@@ -65,6 +65,8 @@ export interface FieldUpdate {
   value: string;
   /** The image behind the value, as we pushed and verified it. */
   target: Reference;
+  /** What it is. Absent: a run of an older version. */
+  digest?: Digest;
 }
 
 /** What happened to the account's fields of one infra. */
@@ -77,7 +79,14 @@ export interface AccountOutcome {
   /** Evidence key of the overrides as they were before. */
   snapshotKey: string | null;
   updated: (FieldUpdate & { before: string | null })[];
-  rejected: { field: string; value: string; reason: string }[];
+  rejected: RejectedField[];
+}
+
+/** A field that was not set, and keeps what it had. */
+export interface RejectedField {
+  field: string;
+  value: string;
+  reason: string;
 }
 
 /**

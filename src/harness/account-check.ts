@@ -1,5 +1,6 @@
 import { FactoryError } from '../common/errors.js';
 import type { AccountUpdateTask } from '../contract/activities.js';
+import type { FieldUpdate } from '../contract/outcome.js';
 import type { HarnessClient } from './client.js';
 import { checkPullPath, DOCKER_CONNECTOR } from './pull-path.js';
 import type { Connector } from './schemas.js';
@@ -36,6 +37,15 @@ export async function checkAccount(
     );
   }
   if (wrong.length > 0) throw new FactoryError('PullPathMismatch', `${wrong.join('; ')}.`);
+}
+
+/** The updates whose fields do not have their value yet. Costs one request. */
+export async function pendingUpdates(
+  { client, signal }: { client: HarnessClient; signal?: AbortSignal },
+  { infra, updates }: Pick<AccountUpdateTask, 'infra' | 'updates'>,
+): Promise<FieldUpdate[]> {
+  const now = await client.customerConfig(infra, { overridesOnly: true }, signal);
+  return updates.filter(({ field, value }) => now[field] !== value);
 }
 
 async function existing(

@@ -75,10 +75,11 @@ export async function runWriter(task: WriterTask): Promise<AccountOutcome> {
 const updatesFor = (infra: Infra, config: RunConfig, good: readonly GoodField[]): FieldUpdate[] =>
   good
     .filter((field) => field.infra === infra)
-    .map(({ field, target }) => ({
+    .map(({ field, target, digest }) => ({
       field,
       value: fieldValue(target, config.registry, config.valueStyle),
       target,
+      ...(digest === undefined ? {} : { digest }),
     }));
 
 const outcomeOf = (

@@ -1,4 +1,5 @@
 import { defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { Digest } from '../contract/brand.js';
 import type { GoodField } from '../contract/continuation.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import { noteOfRecord } from '../contract/note.js';
@@ -91,7 +92,11 @@ export class RunState {
     this.counts[outcome.kind]++;
     const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
     const { target } = item;
-    if (good && target !== null) this.goodFields.push(...item.fields.map((field) => ({ ...field, target })));
+    if (good && target !== null) {
+      const digest = outcome.kind === 'mirrored' ? outcome.built.digest : heldBefore(item);
+      const image = { target, ...(digest === null ? {} : { digest }) };
+      this.goodFields.push(...item.fields.map((field) => ({ ...field, ...image })));
+    }
     const end = { image: item.image, kind: outcome.kind, note: noteOfRecord(record) };
     this.#finished = [...this.#finished.slice(1 - FINISHED_SHOWN), { ...end, steps: stepsOf(outcome) }];
     if (FAILING_OUTCOMES.includes(outcome.kind) && this.attention.length < ATTENTION_SHOWN)
@@ -131,3 +136,6 @@ export class RunState {
 }
 
 const stepsOf = (outcome: ImageOutcome): StepRecord[] => ('steps' in outcome ? outcome.steps : []);
+
+const heldBefore = (item: ImageRecord['item']): Digest | null =>
+  item.state === 'unresolved' ? null : item.targetDigest;

@@ -1,6 +1,6 @@
 import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
-import type { AccountOutcome } from '../contract/outcome.js';
+import type { AccountOutcome, FieldUpdate, RejectedField } from '../contract/outcome.js';
 import { checking, harness, readingBack } from './activities.js';
 import { millisecondsUntil } from './deadline.js';
 import { showOutcome } from './ends.js';
@@ -49,13 +49,20 @@ async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
     updated: [],
     rejected: [],
   } satisfies Partial<AccountOutcome>;
+  let unfit: RejectedField[] = [];
   try {
-    await checking.checkAccount.executeWithOptions({ summary: `connector ${task.connector}` }, [task]);
+    const checked = await checking.checkAccount.executeWithOptions(
+      { summary: `connector ${task.connector}` },
+      [task],
+    );
+    unfit = checked?.unfit ?? [];
   } catch (error) {
     if (isCancellation(error)) throw error;
     const { type, message } = rootFailure(error);
     return { ...base, kind: REFUSALS.has(type) ? 'refused' : 'failed', reason: message };
   }
+  const updates = without(task.updates, unfit);
+  if (updates.length === 0) return { ...base, rejected: unfit, ...summary(0, unfit.length) };
   // An activity of its own, before the update: a retried read-then-write would record our own values.
   const snapshot = await harness.snapshotAccount.executeWithOptions({ summary: 'overrides as they were' }, [
     task,
@@ -64,34 +71,40 @@ async function update(task: AccountUpdateTask): Promise<AccountOutcome> {
     let done: Omit<AccountOutcome, 'kind' | 'reason'> = { ...base, snapshotKey: snapshot.key };
     try {
       const { updated, rejected } = await harness.updateAccount.executeWithOptions(
-        { summary: `set ${task.updates.length} fields`, scheduleToCloseTimeout: timeFor(UPDATE_MS, task) },
-        [{ ...task, snapshotKey: snapshot.key }],
+        { summary: `set ${updates.length} fields`, scheduleToCloseTimeout: timeFor(UPDATE_MS, task) },
+        [{ ...task, updates, snapshotKey: snapshot.key }],
       );
-      done = { ...done, updated, rejected };
-      const fields = new Set(rejected.map(({ field }) => field));
-      const accepted = task.updates.filter(({ field }) => !fields.has(field));
+      done = { ...done, updated, rejected: [...unfit, ...rejected] };
       await readingBack.readBackAccount.executeWithOptions(
         { summary: 'read back', scheduleToCloseTimeout: timeFor(READ_BACK_MS, task) },
-        [{ ...task, updates: accepted }],
+        [{ ...task, updates: without(updates, rejected) }],
       );
-      return { ...done, ...summary(updated.length, rejected.length) };
+      return { ...done, ...summary(updated.length, unfit.length, rejected.length) };
     } catch (error) {
       return { ...done, kind: 'failed', reason: rootFailure(error).message };
     }
   });
 }
 
-/** A field that Harness rejected is not as it was asked to be: the run must show it. */
-function summary(updated: number, rejected: number): Pick<AccountOutcome, 'kind' | 'reason'> {
+const without = (updates: readonly FieldUpdate[], rejected: readonly RejectedField[]): FieldUpdate[] => {
+  const fields = new Set(rejected.map(({ field }) => field));
+  return updates.filter(({ field }) => !fields.has(field));
+};
+
+/** A field that is not as it was asked to be: the run must show it. */
+function summary(updated: number, unfit: number, rejected = 0): Pick<AccountOutcome, 'kind' | 'reason'> {
+  const fields = (count: number): string => `${count} field${count === 1 ? '' : 's'}`;
   const set =
-    updated === 0
-      ? 'every other field already has its value'
-      : `${updated} field${updated === 1 ? '' : 's'} set and read back`;
-  if (rejected > 0)
-    return {
-      kind: 'failed',
-      reason: `Harness rejected ${rejected} field${rejected === 1 ? '' : 's'}; ${set}`,
-    };
+    updated > 0 ? `${fields(updated)} set and read back` : 'every other field already has its value';
+  const faults = [
+    ...(unfit > 0
+      ? [
+          `${fields(unfit)} left as they were, since the registry no longer holds their images whole: run again`,
+        ]
+      : []),
+    ...(rejected > 0 ? [`Harness rejected ${fields(rejected)}`] : []),
+  ];
+  if (faults.length > 0) return { kind: 'failed', reason: [...faults, set].join('; ') };
   if (updated === 0) return { kind: 'unchanged', reason: 'every field already has its value' };
   return { kind: 'updated', reason: set };
 }
