@@ -68,7 +68,8 @@ export function addStatusCommand(program: Command): void {
         for (const line of skipped) terminal.line(terminal.paint('yellow', `! ${line}`));
         const failure = status.name === 'FAILED' ? await failureOf(handle) : undefined;
         if (failure !== undefined)
-          for (const line of hanging('✗ ', failure, terminal.columns)) terminal.line(terminal.paint('red', line));
+          for (const line of hanging('✗ ', failure, terminal.columns))
+            terminal.line(terminal.paint('red', line));
         if (progress === null) {
           if (!hasWorker) terminal.line('no worker answers: start one for more (npm run worker)');
           return;
