@@ -20,7 +20,7 @@ describe('a program that ends with us', () => {
     expect(pids).toHaveLength(2);
     expect(await Promise.all(pids.map(isRunning))).toEqual([true, true]);
     parent.kill(signal);
-    await expect.poll(() => Promise.all(pids.map(isRunning))).toEqual([false, false]);
+    await expect.poll(() => Promise.all(pids.map(isRunning)), { timeout: 20_000 }).toEqual([false, false]);
   });
 
   it('gets its arguments as they are, and nothing to read', async () => {

@@ -175,12 +175,13 @@ describe('a scan', () => {
     );
     const cancel = new AbortController();
     const context = stepContext(cancel.signal);
-    const scan = world.scanner({ program: hanging }).scan(await world.task(vulnerable('cancelled')), context);
-    await expect.poll(() => stat(pid).then(Boolean, () => false)).toBe(true);
+    const task = await world.task(vulnerable('cancelled'), { platforms: ['linux/amd64'] });
+    const scan = world.scanner({ program: hanging }).scan(task, context);
+    await expect.poll(() => stat(pid).then(Boolean, () => false), { timeout: 20_000 }).toBe(true);
     cancel.abort(new Error('stop'));
     await expect(scan).rejects.toThrow('stop');
     const child = Number(await readFile(pid, 'utf8'));
-    await expect.poll(() => isRunning(child)).toBe(false);
+    await expect.poll(() => isRunning(child), { timeout: 20_000 }).toBe(false);
     expect(await readdir(join(world.content.directory, 'scans'))).toEqual([]);
   });
 
