@@ -10,17 +10,25 @@ import { startTemporal } from '../../src/demo/services/temporal.js';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes.js';
 import { few, openFactory } from './factory.js';
 import { all, record } from './history.js';
+import { endOf, held, openScripted } from './scripted.js';
 
-it('a run of very many images goes on in further executions, and has one report over all', async () => {
-  const factory = await openFactory({ images: few, withoutWorker: true });
-  // A server that asks for a new execution early, so that three pages are enough.
+/** A server that asks for a new execution early, so that three pages are enough. */
+async function impatientServer() {
   const server = await startTemporal({
     uiPort: false,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': '30' },
   });
+  onTestFinished(() => server.stop());
   const connection = await Connection.connect({ address: server.address });
-  const native = await NativeConnection.connect({ address: server.address });
+  onTestFinished(() => connection.close());
   await ensureSearchAttributes(connection, 'default');
+  return { address: server.address, connection };
+}
+
+it('a run of very many images goes on in further executions, and has one report over all', async () => {
+  const factory = await openFactory({ images: few, withoutWorker: true });
+  const { address, connection } = await impatientServer();
+  const native = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     connection: native,
     taskQueue: 'many',
@@ -31,8 +39,7 @@ it('a run of very many images goes on in further executions, and has one report 
   onTestFinished(async () => {
     worker.shutdown();
     await running;
-    await Promise.all([native.close(), connection.close()]);
-    await server.stop();
+    await native.close();
   });
 
   // Two images that are there and 98 that are not: three pages.
@@ -60,5 +67,27 @@ it('a run of very many images goes on in further executions, and has one report 
   expect(runs.filter(({ status }) => status.name === 'CONTINUED_AS_NEW').length).toBe(runs.length - 1);
   const report = JSON.parse(String(await factory.evidence.get(`runs/${result.runId}/report.json`)));
   expect(report.images).toHaveLength(100);
-  await record('image-factory.continued', handle, server.address);
+  await record('image-factory.continued', handle, { address });
+  await record('image-factory.continues', handle, { address, runId: handle.firstExecutionRunId });
+});
+
+it('a run that is cancelled just before it goes on in another execution ends there, with its report', async () => {
+  const { address } = await impatientServer();
+  const recording = held(({ page }: { page: number }) => ({ key: `outcomes/${page}` }));
+  const { asked, temporal, workflowId, start } = await openScripted({
+    address,
+    pages: 5,
+    activities: { recordOutcomes: recording.body },
+  });
+  const handle = await start();
+  await recording.reached;
+  await handle.cancel();
+  recording.release();
+  expect(await endOf(handle)).toMatchObject({ status: 'CANCELLED', outcome: 'cancelled' });
+  expect(asked.filter(({ name }) => name === 'writeReport').map(({ task }) => task)).toMatchObject([
+    { ended: { kind: 'cancelled' } },
+  ]);
+  expect(asked.filter(({ name }) => name === 'recordUnreached').length).toBeGreaterThan(0);
+  const query = `WorkflowId = '${workflowId}'`;
+  expect(await all(temporal.client.workflow.list({ query }))).toHaveLength(1);
 });

@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { RunSummaryForReport } from '../../src/contract/activities.js';
 import type { RunResult } from '../../src/contract/outcome.js';
-import { record } from './history.js';
+import { all, record } from './history.js';
 import { endOf, held, openScripted } from './scripted.js';
 
 const away = (): never => {
@@ -123,4 +124,34 @@ describe('a dry run that fails', () => {
     });
     await record('image-factory.dry-run-failed', handle);
   });
+});
+
+it('the query of docs/operating.md finds every run that did not end well, and no other', async () => {
+  const document = await readFile(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+  const [, query] = /--query "(WorkflowType = 'imageFactory' AND [^"]+)"/.exec(document) ?? [];
+  const resolving = held(() => config);
+  const { config, temporal, workflowId, start } = await openScripted({
+    activities: {
+      resolveRun: async ({ registry, dryRun }) =>
+        registry === 'held'
+          ? resolving.body()
+          : registry === 'bad'
+            ? away()
+            : { ...config, dryRun: dryRun ?? false },
+    },
+  });
+  const run = (name: string, input: object) => start([input], `${workflowId}-${name}`);
+  const terminated = await run('terminated', { registry: 'held' });
+  await resolving.reached;
+  await terminated.terminate();
+  resolving.release();
+  await endOf(await run('refused', { registry: 'bad' }));
+  await endOf(await run('dry', { dryRun: true }));
+  await endOf(await run('good', {}));
+  const ours = `${query} AND WorkflowId STARTS_WITH '${workflowId}'`;
+  const found = async () =>
+    (await all(temporal.client.workflow.list({ query: ours }))).map((found) => found.workflowId).sort();
+  await expect
+    .poll(found, { timeout: 20_000 })
+    .toEqual([`${workflowId}-refused`, `${workflowId}-terminated`]);
 });

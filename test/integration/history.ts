@@ -55,15 +55,18 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 /**
  * Keeps a history for the replay tests when `RECORD_HISTORIES` is set: `RECORD_HISTORIES=1 npm test`. What names the
  * machine that it was made on is taken out. One that is there already stays.
+ *
+ * @param where.runId an earlier execution than the newest one under the workflow's id
  */
 export async function record(
   name: string,
   { workflowId }: WorkflowHandle,
-  address = inject('temporalAddress'),
+  { address = inject('temporalAddress'), runId }: { address?: string; runId?: string } = {},
 ): Promise<void> {
   if (!process.env.RECORD_HISTORIES) return;
   // The Temporal CLI's form is what people export, and the SDK replays it.
   const args = ['workflow', 'show', '--output', 'json', '--address', address];
+  if (runId !== undefined) args.push('--run-id', runId);
   const { stdout } = await promisify(execFile)('temporal', [...args, '--workflow-id', workflowId], {
     maxBuffer: 1 << 26,
   });

@@ -19,6 +19,8 @@ export interface ScriptedOptions {
   activities?: Partial<Activities>;
   /** How many pages of two images the account has. */
   pages?: number;
+  /** Another Temporal server than the tests' shared one. */
+  address?: string;
   /** No worker yet: `startWorker` starts one. */
   withoutWorker?: boolean;
 }
@@ -28,7 +30,7 @@ export interface ScriptedOptions {
  * depends on the order of things. How the activities behave is for the other tests.
  */
 export async function openScripted(options: ScriptedOptions = {}) {
-  const temporal = await openTemporal();
+  const temporal = await openTemporal(options.address);
   onTestFinished(() => temporal.close());
   const account = temporal.taskQueue.replaceAll('-', '');
   const config = { ...configOf(account), ...options.config };

@@ -98,5 +98,6 @@ describe('a run that is stuck', () => {
     expect(result.counts).toMatchObject({ mirrored: 0, failed: 2, cancelled: 1 });
     const report = await factory.evidence.get(`runs/${result.runId}/report.json`);
     expect(JSON.parse(String(report)).run.end).toMatchObject({ kind: 'failed', type: 'DeadlineExceeded' });
+    await record('image-factory.deadline', handle);
   });
 });

@@ -16,10 +16,9 @@ export interface TemporalFixture {
   close(): Promise<void>;
 }
 
-/** Connects to the tests' shared Temporal server. Call `close` when done; it also ends the workers. */
-export async function openTemporal(): Promise<TemporalFixture> {
+/** Connects to the tests' shared Temporal server, or another one. Call `close` when done; it also ends the workers. */
+export async function openTemporal(address = inject('temporalAddress')): Promise<TemporalFixture> {
   quietRuntime();
-  const address = inject('temporalAddress');
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const taskQueue = `test-${randomUUID()}`;
