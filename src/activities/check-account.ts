@@ -5,11 +5,12 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const checkAccount =
-  ({ harness, target, traffic }: Dependencies): Activities['checkAccount'] =>
+  ({ harness, target, evidence, traffic }: Dependencies): Activities['checkAccount'] =>
   (task) =>
     runStep(async ({ signal }) => {
       const account = { client: harness(task.harness), signal };
       await check(account, task);
       const pending = await pendingUpdates(account, task);
-      return traffic.count(task.runId, async () => ({ unfit: await unfitUpdates(pending, target, signal) }));
+      const look = () => unfitUpdates(pending, { target, evidence }, signal);
+      return { unfit: await traffic.count(task.runId, look) };
     });

@@ -54,3 +54,14 @@ export async function writeLedger(
 ): Promise<void> {
   await evidence.put(ledgerKey(entry.target), JSON.stringify({ version: 1, ...entry }), signal);
 }
+
+/** Takes back that a tag's content was verified: the next run pushes and verifies it again. */
+export async function doubtLedger(
+  evidence: EvidenceStore,
+  target: Reference,
+  signal?: AbortSignal,
+): Promise<void> {
+  const entry = await readLedger(evidence, target, signal);
+  if (entry === undefined || entry.verifiedAt === null) return;
+  await writeLedger(evidence, { ...entry, target, verifiedAt: null, previous: null }, signal);
+}

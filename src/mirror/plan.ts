@@ -144,7 +144,7 @@ export function compare(
   // Marks can be copied onto other content, the digest can't: where we remember it, it decides.
   const update = (reason: string): Comparison => ({ state: 'update', drift: null, reason });
   if (ledger?.verifiedAt === null && ledger.digest === held)
-    return update('it was pushed, but never verified');
+    return update('it was never verified, or found damaged since');
   if (verified && verified !== held) {
     return { state: 'update', drift: 'replaced', reason: 'the tag no longer holds what we pushed' };
   }

@@ -5,6 +5,8 @@ import type { FieldUpdate, RejectedField } from '../contract/outcome.js';
 import { parseManifest } from '../registry/manifest.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, Registry } from '../registry/types.js';
+import type { EvidenceStore } from '../store/evidence.js';
+import { doubtLedger } from './ledger.js';
 
 /** Images, and requests for each, under way at once. */
 const IMAGES_AT_ONCE = 3;
@@ -13,23 +15,27 @@ const LOOKS_AT_ONCE = 6;
 /**
  * Which fields may not be set, since builds could not pull their image now: its tag names something else, or the registry
  * has lost a manifest or blob below it. A plan looks at the top alone, so that a quiet night costs next to nothing; this
- * is for the few images that an account is about to be set to (issue 6, "done when").
+ * is for the few images that an account is about to be set to (issue 6, "done when"). What is found damaged no longer
+ * counts as verified, so that the next run mends it.
  *
- * @param registryOf the client of a host
  * @throws FactoryError of a registry that can't be asked.
  */
 export async function unfitUpdates(
   updates: readonly FieldUpdate[],
-  registryOf: (host: string) => Registry,
+  { target: registryOf, evidence }: { target: (host: string) => Registry; evidence: EvidenceStore },
   signal: AbortSignal,
 ): Promise<RejectedField[]> {
   const limit = pLimit(IMAGES_AT_ONCE);
   const looks = new Map<Reference, Promise<string | undefined>>(); // fields share images
+  const lookAt = async ({ target, digest }: FieldUpdate): Promise<string | undefined> => {
+    const fault = await whyNotWhole(target, digest, registryOf(splitReference(target).host), signal);
+    if (fault !== undefined) await doubtLedger(evidence, target, signal);
+    return fault;
+  };
   const rejected = await Promise.all(
-    updates.map(async ({ field, value, target, digest }) => {
-      const look =
-        looks.get(target) ??
-        limit(() => whyNotWhole(target, digest, registryOf(splitReference(target).host), signal));
+    updates.map(async (update) => {
+      const { field, value, target } = update;
+      const look = looks.get(target) ?? limit(() => lookAt(update));
       looks.set(target, look);
       const fault = await look;
       return fault === undefined ? [] : [{ field, value, reason: `not set: ${fault}` }];

@@ -6,16 +6,17 @@ import { openWorld } from './world.js';
 
 const POINTS = [
   before('target', 'PUT', /\/ci\/harness\/ci-addon\/manifests\/sha256:/, 'pushImage'),
-  before('target', 'PUT', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'pushImage'),
-  after('target', 'PUT', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'pushImage'),
   // The first request of verify: the kill is between push and verify.
-  before('target', 'HEAD', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'verifyImage'),
+  before('target', 'GET', /\/ci\/harness\/ci-addon\/manifests\/sha256:/, 'verifyImage'),
   before('target', 'GET', /\/ci\/harness\/ci-addon\/blobs\//, 'verifyImage'),
+  before('target', 'PUT', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'verifyImage'),
+  after('target', 'PUT', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'verifyImage'),
+  before('target', 'HEAD', /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/, 'verifyImage'),
 ];
 
 faultCase(
   'worker',
-  `SIGKILL at ${POINTS.length} points while it puts manifests and the tag, and verifies: ${POINTS.map(({ name }) => name).join('; ')}`,
+  `SIGKILL at ${POINTS.length} points while it puts manifests, verifies, and puts the tag: ${POINTS.map(({ name }) => name).join('; ')}`,
   async () => {
     const world = await openWorld();
     const { run, kills } = await killAt(world, POINTS, { modifyDefault: false });

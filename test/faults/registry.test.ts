@@ -1,11 +1,10 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import { startWorkerProcess } from '../integration/worker-process.js';
+import { layerOf, loseAll, loseBlob } from './loss.js';
 import { faultCase } from './matrix.js';
 import type { FaultyProxy, How } from './proxy.js';
 import { expectNextRunGood, expectTruth } from './truth.js';
-import { AIM, openWorld, type World } from './world.js';
+import { openWorld, type World } from './world.js';
 
 /** One request of every kind that a run makes of each registry goes wrong. */
 const EVERY_KIND: Record<'source' | 'target', readonly [method: string, url: RegExp][]> = {
@@ -33,22 +32,6 @@ const spoil = (world: World, how: How, kinds = EVERY_KIND): void => {
 
 const met = (...proxies: FaultyProxy[]): void =>
   expect(proxies.flatMap((proxy) => proxy.left().map(({ method, url }) => `${method} ${url}`))).toEqual([]);
-
-const aimed = ({ repository }: { repository: string }): boolean => repository === AIM;
-
-/** The bytes of a blob, or everything, as a registry loses them. */
-const storage = (world: World, ...path: string[]): string =>
-  join(world.factory.target.storageDir, 'docker/registry/v2', ...path);
-const loseBlob = (world: World, digest: string): Promise<void> => {
-  const hex = digest.replace('sha256:', '');
-  return rm(storage(world, 'blobs/sha256', hex.slice(0, 2), hex), { recursive: true });
-};
-/** A layer keeps its digest on its way. */
-const layerOf = (world: World): string => {
-  const blobs = world.factory.fleet.find(aimed)?.blobs ?? [];
-  return blobs.reduce((a, b) => (b.bytes.length > a.bytes.length ? b : a)).descriptor.digest;
-};
-const loseAll = (world: World): Promise<void> => rm(storage(world), { recursive: true });
 
 const kinds = EVERY_KIND.source.length + EVERY_KIND.target.length;
 const ANSWERS: [name: string, how: How][] = [
@@ -123,36 +106,6 @@ faultCase('registry', 'an uploaded blob is lost before the manifest is put', asy
   const end = await expectTruth(world, run);
   expect(end.outcomes.map(({ kind }) => kind)).toEqual(['mirrored', 'mirrored']);
   return 'sent again; both images verified';
-});
-
-const verifyLooks = { method: 'HEAD', url: /\/ci\/harness\/ci-addon\/manifests\/1\.16\.92$/ };
-
-faultCase('registry', 'the storage is wiped between push and verify', async () => {
-  const world = await openWorld({ images: aimed });
-  const wiping = world.target.meet(verifyLooks, () => loseAll(world));
-  await startWorkerProcess(world.env);
-  const run = await world.start();
-  await wiping;
-  const end = await expectTruth(world, run);
-  expect(end.outcomes.map(({ kind }) => kind)).toEqual(['mirrored']);
-  return 'pushed once more, whole, and verified';
-});
-
-faultCase('registry', 'a blob is lost after each push', async () => {
-  const world = await openWorld();
-  const lose = (): Promise<void> => loseBlob(world, layerOf(world));
-  const first = world.target.meet(verifyLooks, lose);
-  const second = world.target.meet(verifyLooks, lose);
-  await startWorkerProcess(world.env);
-  const run = await world.start();
-  await Promise.all([first, second]);
-  const end = await expectTruth(world, run);
-  expect(end.type).toBe('ImagesFailed');
-  const missing = end.report.images.find(({ image }) => image.startsWith(AIM));
-  expect(missing?.outcome).toMatchObject({ kind: 'failed', type: 'VerificationFailed' });
-  expect(world.factory.harness.state.overrides.K8).not.toHaveProperty('addonTag');
-  await expectTruth(world, await world.start());
-  return 'one repair, then VerificationFailed in the report; its field is left alone, the other image is set';
 });
 
 faultCase('registry', 'the target comes back empty between two runs', async () => {
