@@ -13,7 +13,8 @@ import { startWorkerProcess } from './worker-process.js';
  * Tried elsewhere: what needs no account (CI runs it), the demo (demo.test.ts), schedules (schedule.test.ts) and
  * containers (test/deploy).
  */
-const ELSEWHERE = /^npm (?:ci|test|run demo)$| schedule | demo (?:release|break)$|^docker compose |init-secrets/;
+const ELSEWHERE =
+  /^npm (?:ci|test|run demo)$| schedule | demo (?:release|break)$|^docker compose |init-secrets/;
 
 describe('the README’s quick start, word for word', () => {
   it('works: check, worker, plan, run, look, set the account, put it back, and all by the Temporal CLI', async () => {
