@@ -51,14 +51,19 @@ export async function startWorkerProcess(
     child.once('exit', () => reject(new Error(`the worker ended: ${printed.slice(-5).join('\n')}`)));
   });
   const proc = (file: string): string => readFileSync(`/proc/${child.pid}/${file}`, 'utf8');
-  const programs = (): number[] => {
-    const pids = proc(`task/${child.pid}/children`).split(' ').filter(Boolean);
-    return pids.map((pid) => residentMb(pid));
-  };
+  // Trivy runs below a shell that ends it with its worker.
+  const below = (pid: string | number | undefined): string[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean)
+      .flatMap((one) => [one, ...below(one)]);
+  const programs = (): number[] => below(child.pid).map((pid) => residentMb(pid));
   const empty = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
   const forgetContent = async (): Promise<void> => {
     // Its own folders stay: the worker made them when it started.
-    await Promise.all(['blobs/sha256', 'ingest'].map((folder) => emptyFolder(join(content, folder))));
+    await Promise.all(
+      ['blobs/sha256', 'ingest', 'analyses'].map((folder) => emptyFolder(join(content, folder))),
+    );
   };
   return {
     cpu: () => {
@@ -90,8 +95,10 @@ function residentMb(pid: number | string | undefined): number {
   }
 }
 
+/** One that is not there is empty: `analyses` comes with the first scan. */
 async function emptyFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
   await Promise.all(
-    (await readdir(folder)).map((name) => rm(join(folder, name), { recursive: true, force: true })),
+    names.map((name) => rm(join(folder, name), { recursive: true, force: true })),
   );
 }

@@ -28,9 +28,9 @@ export const before = (door: Door, method: string, url: RegExp, within: string):
   when: (world, kill) => world[door].meet({ method, url }, kill),
 });
 
-/** The moment a program of the worker's asks for something. It outlives the worker, and gets what it asked for. */
+/** The moment a program of the worker's asks for something: it is answered, and ends with its worker. */
 export const askedByTrivy = (door: Door, method: string, url: RegExp, within: string): KillPoint => ({
-  name: `${method} ${readable(url)} arrives at the ${door}, from a Trivy that lives on`,
+  name: `${method} ${readable(url)} arrives at the ${door}, from Trivy`,
   in: within,
   when: (world, kill) => world[door].meet({ method, url }, () => kill()),
 });
