@@ -98,7 +98,5 @@ function residentMb(pid: number | string | undefined): number {
 /** One that is not there is empty: `analyses` comes with the first scan. */
 async function emptyFolder(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  await Promise.all(
-    names.map((name) => rm(join(folder, name), { recursive: true, force: true })),
-  );
+  await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }

@@ -22,6 +22,7 @@ export function terminalSvg(output: string, columns: number): string {
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.ceil(width)} ${height}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="13">`,
+    '<title>A run in the terminal</title>',
     '<rect width="100%" height="100%" rx="8" fill="#0d1117"/>',
     ...lines.flatMap(drawLine),
     '</svg>',
