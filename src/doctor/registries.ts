@@ -1,7 +1,7 @@
 import type { DiscoveredImage } from '../contract/run.js';
 import { locate } from '../harness/image-location.js';
 import type { RegistryClient } from '../registry/client.js';
-import { ecrOf } from '../registry/ecr.js';
+import { ecrOf } from '../registry/ecr-host.js';
 import { RegistryError } from '../registry/errors.js';
 import { parseReference, splitReference } from '../registry/reference.js';
 import { registryAccess } from '../worker/registries.js';

@@ -3,20 +3,12 @@ import { awsHandler } from '../common/aws-handler.js';
 import { certificateFault } from '../common/certificates.js';
 import { FactoryError } from '../common/errors.js';
 import { Connections, codeOf } from '../common/network.js';
+import { untilAborted } from '../common/until-aborted.js';
 import type { Reference } from '../contract/brand.js';
 import type { Credential, CredentialProvider } from './credentials.js';
+import { ecrOf } from './ecr-host.js';
 import type { HostApi } from './host-api.js';
 import { type Repository, splitReference } from './reference.js';
-
-/** `<account>.dkr.ecr.<region>.amazonaws.com`, with FIPS, China and dual stack (docs.aws.amazon.com, ECR endpoints). */
-const HOST =
-  /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]{1,40})\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/;
-
-/** The account and region of a private ECR registry; undefined for any other host. */
-export function ecrOf(host: string): { account: string; region: string } | undefined {
-  const [, account, region] = HOST.exec(host.toLowerCase()) ?? [];
-  return account === undefined || region === undefined ? undefined : { account, region };
-}
 
 /** A token lives for 12 hours: this long before its end a new one is taken, so that no transfer outlives its own. */
 const RENEW_BEFORE_MS = 60 * 60_000;
@@ -24,6 +16,7 @@ const RENEW_BEFORE_MS = 60 * 60_000;
 const KEEP_MS = 5 * 60_000;
 const CONNECT_MS = 10_000;
 const ANSWER_MS = 30_000;
+const TIMED = { requestTimeout: ANSWER_MS };
 
 interface Kept<T> {
   value: Promise<T>;
@@ -65,18 +58,21 @@ export class Ecr implements HostApi {
     };
   }
 
-  createRepository({ host, path }: Repository, signal?: AbortSignal): Promise<boolean> {
+  async createRepository({ host, path }: Repository, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
     const name = `${host}/${path}`;
-    // All blobs of an image find out at once that it is missing.
-    const running = this.#creating.get(name) ?? this.#create(host, path, signal);
+    // All blobs of an image find out at once that it is missing: one call for all, which none of them may cancel.
+    const running =
+      this.#creating.get(name) ?? this.#create(host, path).finally(() => this.#creating.delete(name));
     this.#creating.set(name, running);
-    return running.finally(() => this.#creating.delete(name));
+    return untilAborted(running, signal);
   }
 
   async keepsTag(reference: Reference, signal?: AbortSignal): Promise<boolean> {
     const { host, path, tag } = splitReference(reference);
     if (tag === null || ecrOf(host) === undefined) return false;
-    const described = await this.#describe(host, path, signal);
+    signal?.throwIfAborted();
+    const described = await untilAborted(this.#describe(host, path), signal);
     const { imageTagMutability: rule, imageTagMutabilityExclusionFilters: filters = [] } = described ?? {};
     const excluded = filters.some(({ filter = '' }) => matches(tag, filter));
     if (rule === 'IMMUTABLE') return true;
@@ -102,7 +98,7 @@ export class Ecr implements HostApi {
   async #fetchToken(host: string, entry: Kept<Credential | undefined>): Promise<Credential | undefined> {
     const answer = await this.#ask(host, 'a token', 'ecr:GetAuthorizationToken', async (client) => {
       const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
-      return client.send(new GetAuthorizationTokenCommand({}), { requestTimeout: ANSWER_MS });
+      return client.send(new GetAuthorizationTokenCommand({}), TIMED);
     });
     entry.until = Date.now() + KEEP_MS;
     if (answer === undefined) return undefined;
@@ -118,7 +114,7 @@ export class Ecr implements HostApi {
     return { kind: 'password', user: text.slice(0, colon), password: text.slice(colon + 1) };
   }
 
-  async #create(host: string, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+  async #create(host: string, path: string): Promise<boolean> {
     const registry = ecrOf(host);
     if (registry === undefined) return false;
     const what = `the repository ${path}`;
@@ -126,27 +122,29 @@ export class Ecr implements HostApi {
       const { CreateRepositoryCommand } = await import('@aws-sdk/client-ecr');
       try {
         const input = { registryId: registry.account, repositoryName: path };
-        return await client.send(new CreateRepositoryCommand(input), aborting(signal));
+        return await client.send(new CreateRepositoryCommand(input), TIMED);
       } catch (error) {
         // Another worker was faster.
         if (nameOf(error) === 'RepositoryAlreadyExistsException') return {};
-        signal?.throwIfAborted();
         throw error;
       }
     });
     return made !== undefined;
   }
 
-  #describe(host: string, path: string, signal: AbortSignal | undefined): Promise<EcrRepository | undefined> {
+  #describe(host: string, path: string): Promise<EcrRepository | undefined> {
     const name = `${host}/${path}`;
     const known = this.#described.get(name);
     if (known !== undefined && known.until > Date.now()) return known.value;
     const value = this.#ask(host, 'its settings', 'ecr:DescribeRepositories', async (client) => {
       const { DescribeRepositoriesCommand } = await import('@aws-sdk/client-ecr');
       const input = { registryId: ecrOf(host)?.account, repositoryNames: [path] };
-      const answer = await client.send(new DescribeRepositoriesCommand(input), aborting(signal));
+      const answer = await client.send(new DescribeRepositoriesCommand(input), TIMED);
       return answer.repositories?.[0];
-    }).catch(() => undefined); // only a hint: without it the push finds out
+    }).catch(() => {
+      this.#described.delete(name);
+      return undefined; // only a hint: without it the push finds out
+    });
     this.#described.set(name, { value, until: Date.now() + KEEP_MS });
     return value;
   }
@@ -184,13 +182,6 @@ export class Ecr implements HostApi {
     return client;
   }
 }
-
-const aborting = (
-  signal: AbortSignal | undefined,
-): { abortSignal?: AbortSignal; requestTimeout: number } => ({
-  requestTimeout: ANSWER_MS,
-  ...(signal === undefined ? {} : { abortSignal: signal }),
-});
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
 

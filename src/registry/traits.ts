@@ -1,3 +1,4 @@
+import { ECR_HOST } from './ecr-host.js';
 import { DOCKER_HUB } from './reference.js';
 
 /** How a blob larger than one chunk is sent: in chunks that can be gone on from, or in one request. */
@@ -27,7 +28,7 @@ export const SMALL_CHUNK_BYTES = 4 * MIB;
 const WHOLE: readonly { host: RegExp; name: string }[] = [
   // Takes chunks, but answers 201 and a Range that stays where the first chunk ended (aws/containers-roadmap#2831);
   // a session's status is 404 on the public one (dotnet/sdk#33019).
-  { host: /^\d+\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/, name: 'Amazon ECR' },
+  { host: ECR_HOST, name: 'Amazon ECR' },
   { host: /^public\.ecr\.aws$/, name: 'Amazon ECR Public' },
   // "Artifact Registry does not support Docker chunked uploads" (cloud.google.com/artifact-registry/docs/reference/docker-api).
   { host: /(^|\.)pkg\.dev$/, name: 'Google Artifact Registry' },

@@ -217,6 +217,8 @@ describe('a host that is known', () => {
     '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
     '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com',
     '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn',
+    '123456789012.dkr-ecr.us-west-2.on.aws',
+    '123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn',
     'public.ecr.aws',
     'europe-docker.pkg.dev',
     'gcr.io',

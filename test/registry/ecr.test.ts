@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { trusting } from '../../src/common/certificates.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
-import { Ecr, ecrOf } from '../../src/registry/ecr.js';
+import { Ecr } from '../../src/registry/ecr.js';
+import { ecrOf } from '../../src/registry/ecr-host.js';
 import { parseReference, type Repository } from '../../src/registry/reference.js';
 import { ECR_HOST, type FakeEcr, startFakeEcr } from '../support/ecr.js';
 import { blobOf, imageOf, referenceTo } from './kit.js';
@@ -99,6 +100,35 @@ describe('a push to ECR', () => {
     const own = { kind: 'password', user: 'robot', password: 'p' } as const;
     expect(await hostApi.logins({ forHost: async () => own }).forHost(ECR_HOST)).toBe(own);
     expect(ecr.calls).toEqual([]);
+  });
+});
+
+describe('a call that several wait for', () => {
+  const cancelled = new Error('cancelled');
+
+  it('goes on for the others when the one who began it is cancelled', async () => {
+    const first = new AbortController();
+    const began = hostApi.createRepository(repository, first.signal);
+    const other = hostApi.createRepository(repository);
+    first.abort(cancelled);
+    await expect(began).rejects.toBe(cancelled);
+    expect(await other).toBe(true);
+    expect(count('CreateRepository')).toBe(1);
+  });
+
+  it('is kept when it was answered, not when it was refused or nobody waited for it', async () => {
+    ecr.repositories.set(repository.path, 'IMMUTABLE');
+    ecr.refuse.set('DescribeRepositories', 'ThrottlingException');
+    expect(await hostApi.keepsTag(tag())).toBe(false);
+    ecr.refuse.clear();
+    const first = new AbortController();
+    const began = hostApi.keepsTag(tag(), first.signal);
+    first.abort(cancelled);
+    await expect(began).rejects.toBe(cancelled);
+    expect(await hostApi.keepsTag(tag())).toBe(true);
+    const before = count('DescribeRepositories');
+    expect(await hostApi.keepsTag(tag())).toBe(true);
+    expect(count('DescribeRepositories')).toBe(before);
   });
 });
 
