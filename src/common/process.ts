@@ -67,11 +67,16 @@ export async function runProgram(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => {}); // a program need not read it
+  // What it left behind in its group may hold its output open, and 'close' would wait for that.
+  child.once('exit', () => killGroup(child, 'SIGKILL'));
   if (!endsWithUs) child.stdin.end(options.input ?? '');
   let failure: unknown;
   const stop = (why: unknown): void => {
     failure ??= why;
     killGroup(child, 'SIGKILL');
+    // What left the group is not reached, but must not keep us waiting either.
+    child.stdout.destroy();
+    child.stderr.destroy();
   };
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -97,6 +102,5 @@ export async function runProgram(
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);
-    killGroup(child, 'SIGKILL'); // what it left behind in its group
   }
 }

@@ -39,3 +39,22 @@ describe('a program that ends with us', () => {
     expect((await runProgram(program, args, options)).code).toBe(code);
   });
 });
+
+describe('a program that leaves something behind', () => {
+  it.each([true, false])('has ended when it ends itself (ends with us: %s)', async (endsWithUs) => {
+    const script = 'sleep 60 & echo "$!"';
+    const { code, stdout } = await runProgram('/bin/sh', ['-c', script], { ...options, endsWithUs });
+    expect(code).toBe(0);
+    await expect.poll(() => isRunning(Number(stdout))).toBe(false);
+  });
+
+  it('that is out of reach and holds its output is waited for no longer than allowed', async () => {
+    const file = join(await temporaryDirectory(), 'pid');
+    const left = 'echo $$ >"$0"; exec sleep 60';
+    const script = `setsid sh -c '${left}' "$0" & until [ -s "$0" ]; do :; done`;
+    await expect(
+      runProgram('/bin/sh', ['-c', script, file], { ...options, endsWithUs: false, timeoutMs: 1000 }),
+    ).rejects.toThrow('took longer than 1 s');
+    process.kill(Number(await readFile(file, 'utf8')), 'SIGKILL');
+  });
+});
