@@ -86,13 +86,13 @@ export class AlternateSources implements Registry {
     return this.inner.close();
   }
 
-  /** The first place that has it; what the first place said when none has. */
+  /** The first place that has it; what the named place said when none has, unless another may have it later. */
   async #any<T>(
     repository: Repository,
     signal: AbortSignal | undefined,
     ask: (place: Repository) => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    const refusals = new Map<string, unknown>();
+    const refusals = new Map<string, FactoryError>();
     const places = this.#placesOf(repository);
     for (const { prefix, place } of this.#unlimitedFirst(places)) {
       try {
@@ -105,8 +105,10 @@ export class AlternateSources implements Registry {
         refusals.set(prefix, error);
       }
     }
-    const [first] = places.map(({ prefix }) => refusals.get(prefix)).filter((error) => error !== undefined);
-    if (first !== undefined) throw first;
+    const [own, ...others] = places.map(({ prefix }) => refusals.get(prefix));
+    // A place that lets us in to nothing has no say in what the named one does not have; one that is down may have it.
+    const fault = own ?? others.find((error) => error?.retryable);
+    if (fault !== undefined) throw fault;
     return undefined;
   }
 

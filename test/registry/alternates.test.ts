@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
 import { AlternateSources } from '../../src/registry/alternates.js';
+import { digestOf } from '../../src/registry/digest.js';
 import { atDigest, parseReference } from '../../src/registry/reference.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { context, publish } from '../mirror/side.js';
@@ -81,6 +82,23 @@ describe('the same digest at another place', () => {
     const source = new AlternateSources(client, prefixes);
     const reference = atDigest(ref(`${elsewhere.host}/harness/ci-addon:1`), digest);
     expect(await source.manifest(reference)).toBeUndefined();
+  });
+
+  it('that the planned place does not have is missing, though another place lets us in to nothing', async () => {
+    const { second, third, client, planned } = await threePlaces();
+    const closed = await startLimited(second.host);
+    onTestFinished(() => closed.stop());
+    const source = new AlternateSources(client, [planned.split('/')[0] ?? '', closed.host, third.host]);
+    const missing = atDigest(planned, digestOf(Buffer.from('nowhere')));
+    for (const [status, code] of [
+      [401, 'UNAUTHORIZED'],
+      [403, 'DENIED'],
+    ] as const) {
+      closed.answer({ status, body: errorBody(code) });
+      expect(await source.manifest(missing), code).toBeUndefined();
+    }
+    closed.limit({ retryAfterS: 3600 });
+    await expect(source.manifest(missing)).rejects.toMatchObject({ type: 'RegistryRateLimited' });
   });
 
   it('that no place gives is what the planned place said', async () => {
