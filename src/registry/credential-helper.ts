@@ -20,6 +20,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const answerSchema = z.object({ Username: z.string(), Secret: z.string().min(1) });
 const IDENTITY_TOKEN = '<token>';
 const NOT_FOUND = 'credentials not found in native keychain';
+/** A wrapper can print its helper's whole answer and fail after it. Not any "secrets": a keyring's errors name its service so. */
+const MAY_BE_ANSWER = /^[{[]|Secret|"secret"/;
 
 /** A helper that is not on this machine. */
 export class HelperMissing extends FactoryError {
@@ -101,7 +103,8 @@ async function ask(
     // By the protocol an error's text comes on standard output.
     const said = end.stdout.trim() || end.stderr.trim();
     if (said.includes(NOT_FOUND)) return undefined;
-    throw failed(`gave no login for ${host} (${scrub(said) || `exit code ${end.code}`})`);
+    const why = MAY_BE_ANSWER.test(said) ? '' : scrub(said);
+    throw failed(`gave no login for ${host} (${why || `exit code ${end.code}`})`);
   }
   const answer = answerSchema.safeParse(jsonOf(end.stdout));
   if (!answer.success) throw failed(`answered for ${host} with something that is no login`);

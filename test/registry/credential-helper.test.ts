@@ -79,6 +79,12 @@ describe('a credential helper', () => {
 
   it.each([
     ['fails', 'echo "session of https://u:canary@sso.example.com/?code=canary expired"; exit 1', /expired/],
+    ['answers and then fails', `${answer('u', 'canary')}\nexit 1`, /exit code 1/],
+    [
+      'answers after a warning and then fails',
+      `echo deprecated; ${answer('u', 'canary')}\nexit 3`,
+      /exit code 3/,
+    ],
     ['answers with something else', 'echo canary', /no login/],
     ['answers without a secret', `${answer('canary', '')}`, /no login/],
     ['answers without an end', 'yes canary', /printed more/],
