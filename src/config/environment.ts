@@ -7,7 +7,13 @@ import type { S3Settings } from '../store/s3-settings.js';
 import { pairFaults } from './environment-pairs.js';
 import { environmentSchema, TRIVY_NAMES } from './environment-schema.js';
 import { INPUT_FIELDS, type InputField, inputVariable } from './input-fields.js';
-import { parseSecretReference, Secret, type SecretSource, secretFromFile } from './secret.js';
+import {
+  isAllowedSecret,
+  parseSecretReference,
+  Secret,
+  type SecretSource,
+  secretFromFile,
+} from './secret.js';
 
 /** The worker's own settings, read once at its start. Printing it shows no secret. */
 export interface WorkerEnvironment extends SecretSource {
@@ -64,7 +70,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
   const faults = read.success
     ? []
     : read.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`);
-  faults.push(...pairFaults(given).map(({ fault }) => fault));
+  faults.push(...pairFaults({ ...given, REGISTRY: env.REGISTRY?.trim() }).map(({ fault }) => fault));
   if (!read.success || faults.length > 0)
     throw new FactoryError('InvalidInput', `the worker's environment is not usable: ${faults.join('; ')}`);
   const value = read.data;
@@ -80,6 +86,12 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     if (text !== undefined && text !== '') inputDefaults[field] = text;
   }
   const ownSecret = inputDefaults.harnessApiKeySecret;
+  // The password of the registry is no default: it must not go to Harness as if it were a key.
+  const allowedSecrets = value.ALLOWED_SECRETS ?? [
+    'env:HARNESS_API_KEY',
+    ...(passwordFile && dirname(passwordFile) === '/run/secrets' ? [] : ['file:/run/secrets/*']),
+    ...(ownSecret === undefined || parseSecretReference(ownSecret) === undefined ? [] : [ownSecret]),
+  ];
   const home = env.HOME ?? homedir();
   return {
     registryCredentials:
@@ -107,37 +119,33 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     },
     allowedHarnessHosts: value.ALLOWED_HARNESS_HOSTS ?? null,
     allowedRegistries: value.ALLOWED_REGISTRIES ?? null,
-    // The password of the registry is no default: it must not go to Harness as if it were a key.
-    allowedSecrets: value.ALLOWED_SECRETS ?? [
-      'env:HARNESS_API_KEY',
-      ...(passwordFile && dirname(passwordFile) === '/run/secrets' ? [] : ['file:/run/secrets/*']),
-      ...(ownSecret === undefined || parseSecretReference(ownSecret) === undefined ? [] : [ownSecret]),
-    ],
+    allowedSecrets,
     variable: (name) => {
       const text = env[name];
       return text === undefined ? undefined : new Secret(text);
     },
-    helperEnvironment: () => withoutOwnSecrets(env, value.ALLOWED_SECRETS ?? []),
+    helperEnvironment: () => withoutOwnSecrets(env, allowedSecrets),
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
     healthFile: value.HEALTH_FILE === undefined ? null : resolve(value.HEALTH_FILE),
     inputDefaults,
   };
 }
 
-const OWN_SECRETS = ['HARNESS_API_KEY', 'REGISTRY_PASSWORD', 'TEMPORAL_API_KEY'];
+/** Ours whatever a run may name. Temporal's client also reads keys and headers (`TEMPORAL_GRPC_META_*`) from variables. */
+const OWN_SECRET = /^(?:HARNESS_API_KEY|REGISTRY_PASSWORD|TEMPORAL_.*)$/;
+/** No secrets, though `env:*` names them: without them no helper is found, or finds its own settings. */
+const NO_SECRET = new Set(['PATH', 'HOME']);
 
-/** The clouds' own variables stay, secret or not: they are why helpers work. */
+/** What a run may name is ours. The clouds' own variables stay otherwise, secret or not: they are why helpers work. */
 function withoutOwnSecrets(
   env: NodeJS.ProcessEnv,
   allowedSecrets: readonly string[],
 ): Record<string, string> {
-  const ours = new Set([
-    ...OWN_SECRETS,
-    ...allowedSecrets.map((reference) => reference.replace(/^env:/, '')),
-  ]);
+  const isOurs = (name: string): boolean =>
+    OWN_SECRET.test(name) || (!NO_SECRET.has(name) && isAllowedSecret(`env:${name}`, allowedSecrets));
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
-      value === undefined || ours.has(name) ? [] : [[name, value]],
+      value === undefined || isOurs(name) ? [] : [[name, value]],
     ),
   );
 }

@@ -31,13 +31,38 @@ describe('the worker’s environment', () => {
     );
   });
 
+  it('has no login that goes wherever a run’s registry is', () => {
+    const login = { REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY };
+    expect(() => loadEnvironment(login)).toThrow(/REGISTRY or ALLOWED_REGISTRIES must say where/);
+    expect(
+      loadEnvironment({ ...login, ALLOWED_REGISTRIES: 'r.example.com' }).registryCredentials,
+    ).not.toBeNull();
+  });
+
   it('lets credential helpers see the clouds’ variables, and none of our own secrets', () => {
-    const own = { HARNESS_API_KEY: CANARY, REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY, OTHER: CANARY };
+    const own = {
+      REGISTRY: 'r.example.com',
+      HARNESS_API_KEY: CANARY,
+      REGISTRY_USER: 'u',
+      REGISTRY_PASSWORD: CANARY,
+      OTHER: CANARY,
+    };
     const env = { ...own, ALLOWED_SECRETS: 'env:OTHER', PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'theirs' };
     const environment = loadEnvironment(env);
     expect(environment.helperEnvironment()).toMatchObject({ PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'theirs' });
     expect(JSON.stringify(environment.helperEnvironment())).not.toContain(CANARY);
     expect(inspect(environment, { depth: 9 })).not.toMatch(/theirs|c4n4ry/);
+  });
+
+  it.each([
+    ['its own default', { HARNESS_API_KEY_SECRET: 'env:MY_KEY', MY_KEY: CANARY }],
+    ['a pattern', { ALLOWED_SECRETS: 'env:HARNESS_*', HARNESS_PROD: CANARY, HARNESS_API_KEY: CANARY }],
+    ['every variable', { ALLOWED_SECRETS: 'env:*', ANY: CANARY }],
+    ['Temporal', { TEMPORAL_TLS_CLIENT_KEY_DATA: CANARY, TEMPORAL_GRPC_META_AUTHORIZATION: CANARY }],
+  ])('keeps from credential helpers what is secret by %s', (_, own) => {
+    const helper = loadEnvironment({ ...own, PATH: '/bin', HOME: '/home/me' }).helperEnvironment();
+    expect(helper).toMatchObject({ PATH: '/bin', HOME: '/home/me' });
+    expect(Object.values(helper)).not.toContain(CANARY);
   });
 
   it('takes a bucket, of AWS or of a server of one’s own', () => {
@@ -121,18 +146,19 @@ describe('the worker’s environment', () => {
   it('takes the registry’s password from a file, which no run may name as its key then', async () => {
     const path = join(await temporaryDirectory(), 'password');
     await writeFile(path, `${CANARY}\n`);
-    const login = { REGISTRY_USER: 'robot', REGISTRY_PASSWORD_FILE: path };
+    const login = { REGISTRY: 'r.example.com', REGISTRY_USER: 'robot', REGISTRY_PASSWORD_FILE: path };
     expect(loadEnvironment(login).registryCredentials?.password.reveal()).toBe(CANARY);
     expect(() => loadEnvironment({ ...login, REGISTRY_PASSWORD: CANARY })).toThrow(/only one must be set/);
     expect(() => loadEnvironment({ REGISTRY_PASSWORD_FILE: path })).toThrow(/must be set together/);
     await writeFile(path, '\n');
     expect(() => loadEnvironment(login)).toThrow('there is nothing at REGISTRY_PASSWORD_FILE');
-    const absent = { REGISTRY_USER: 'robot', REGISTRY_PASSWORD_FILE: '/run/secrets/absent' };
+    const absent = { ...login, REGISTRY_PASSWORD_FILE: '/run/secrets/absent' };
     expect(() => loadEnvironment(absent)).toThrow(/REGISTRY_PASSWORD_FILE can't be read/);
   });
 
   it('shows no secret however it is printed', () => {
     const environment = loadEnvironment({
+      REGISTRY: 'r.example.com',
       REGISTRY_USER: 'robot',
       REGISTRY_PASSWORD: CANARY,
       HARNESS_API_KEY: CANARY,
@@ -170,7 +196,9 @@ describe('a secret by reference', () => {
   });
 
   it('does not let the registry’s password go to Harness as a key', () => {
-    const lists = createAllowLists(loadEnvironment({ REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY }));
+    const lists = createAllowLists(
+      loadEnvironment({ REGISTRY: 'r.example.com', REGISTRY_USER: 'u', REGISTRY_PASSWORD: CANARY }),
+    );
     expect(lists.secret('env:REGISTRY_PASSWORD')).toBe(false);
   });
 
