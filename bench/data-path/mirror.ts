@@ -1,13 +1,14 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
+import { Lanes } from '../../src/common/lanes.js';
 import type { StepContext } from '../../src/common/step.js';
 import type { PushTask } from '../../src/contract/activities.js';
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
-import { Lanes } from '../../src/mirror/lanes.js';
 import { pushImage } from '../../src/mirror/push.js';
+import { BLOBS_AT_ONCE } from '../../src/mirror/push-blobs.js';
 import { verifyImage } from '../../src/mirror/verify.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
@@ -72,7 +73,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
   const [source, target] = [client(), client()];
   const fetcher = new SourceFetcher(source, content);
   const engine = new RegistryEngine(fetcher, content);
-  const shared = { locations: new BlobLocations(), lanes: new Lanes() };
+  const shared = { locations: new BlobLocations(), lanes: new Lanes(BLOBS_AT_ONCE) };
   const dependencies = { content, fetcher, engine, target, ...shared, evidence };
   const { signal } = new AbortController();
   const context: StepContext = { signal, progress: () => {} };

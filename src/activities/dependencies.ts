@@ -1,3 +1,4 @@
+import type { Lanes } from '../common/lanes.js';
 import type { AllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
 import type { HolderState } from '../contract/activities.js';
@@ -6,7 +7,6 @@ import type { BuildEngine } from '../engines/engine.js';
 import type { HarnessClient } from '../harness/client.js';
 import type { BlobLocations } from '../mirror/blob-locations.js';
 import type { SourceFetcher } from '../mirror/fetch.js';
-import type { Lanes } from '../mirror/lanes.js';
 import type { Registry } from '../registry/types.js';
 import type { RunTraffic } from '../report/traffic.js';
 import type { Scanner } from '../scanners/scanner.js';

@@ -1,4 +1,5 @@
 import { FactoryError } from '../common/errors.js';
+import type { Lanes, Turn } from '../common/lanes.js';
 import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
 import type { PushSummary } from '../contract/outcome.js';
@@ -8,7 +9,13 @@ import type { Arriving, ContentStore } from '../store/content.js';
 import type { BlobLocations } from './blob-locations.js';
 import type { BuiltTree } from './built.js';
 import type { SourceFetcher } from './fetch.js';
-import type { Lanes, Turn } from './lanes.js';
+
+/**
+ * Of all images of a worker: enough to fill a link while some blobs wait for an answer. The fleet's 688 MB over 60 MB/s
+ * and 20 ms each way, data path alone: 12.5 to 13.4 s with 6, 13.3 with 8, 13.8 with 12, 14.9 with 4 (measured on a busy
+ * machine).
+ */
+export const BLOBS_AT_ONCE = 6;
 
 export interface BlobDependencies {
   content: ContentStore;
@@ -34,6 +41,8 @@ export async function pushBlobs(
   const total = blobs.reduce((sum, blob) => sum + blob.size, 0);
   const summary: PushSummary = { blobs: blobs.length, uploadedBlobs: 0, mountedBlobs: 0, uploadedBytes: 0 };
   let bytes = 0;
+  // First image first: those that share a link fairly come to their ends together, and while all of them put and verify
+  // manifests it is idle (18.6 s there).
   const turn = dependencies.lanes.join();
   // One failed blob ends the push: the others are told, so that none goes on behind a retry's back.
   const stop = new AbortController();

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
+import { Lanes } from '../common/lanes.js';
 import type { StepContext } from '../common/step.js';
 import type { ScanTask } from '../contract/activities.js';
 import type { Reference } from '../contract/brand.js';
@@ -34,7 +35,7 @@ export interface TrivyOptions extends DatabaseOptions {
 
 const LAYERS_AT_ONCE = 4;
 /** Of a worker: Trivy takes a core each, and 140 MB. */
-const SCANS_AT_ONCE = Math.min(availableParallelism(), 8);
+export const SCANS_AT_ONCE = Math.min(availableParallelism(), 8);
 
 /** Scans with Trivy, each platform by itself from the content store, and keeps the raw reports as evidence. */
 export class TrivyScanner implements Scanner {
@@ -42,7 +43,7 @@ export class TrivyScanner implements Scanner {
   readonly #trivy: TrivyProcess;
   readonly #databases: TrivyDatabases;
   readonly #analyses: AnalysisCache;
-  readonly #slots = pLimit(SCANS_AT_ONCE);
+  readonly #slots = new Lanes(SCANS_AT_ONCE);
 
   constructor(options: TrivyOptions) {
     this.#options = options;
@@ -139,7 +140,7 @@ export class TrivyScanner implements Scanner {
       const restoreIds = await writeLayout(join(place, 'run', 'image'), image, config, content);
       return restoreIds(
         await this.#withAnalyses(ready, (analyses) =>
-          this.#slots(() => {
+          this.#slots.join()(context.signal, () => {
             const { cacheDir } = ready;
             return this.#trivy.scan(place, { cacheDir, analyses, offline: offlineScan, context });
           }),

@@ -1,11 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.js';
+import { Lanes } from '../common/lanes.js';
 import { createAllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
 import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
-import { Lanes } from '../mirror/lanes.js';
+import { BLOBS_AT_ONCE } from '../mirror/push-blobs.js';
 import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
@@ -64,7 +65,7 @@ export async function createDependencies(
       registry: source,
     }),
     locations: new BlobLocations(),
-    lanes: new Lanes(),
+    lanes: new Lanes(BLOBS_AT_ONCE),
     harness: (account) => harness.client(account),
     stopping,
     awaitHolder: (workflowId, how) => awaitHolder(temporal, workflowId, how),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Lanes } from '../../src/mirror/lanes.js';
+import { Lanes } from '../../src/common/lanes.js';
 
 const never = new AbortController().signal;
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
+import { Lanes } from '../../src/common/lanes.js';
 import type { BuildTask, PushTask } from '../../src/contract/activities.js';
 import type { Digest, Reference } from '../../src/contract/brand.js';
 import type { PushSummary } from '../../src/contract/outcome.js';
@@ -9,8 +10,8 @@ import type { BuildPushConfig, DiscoveredImage, RunConfig } from '../../src/cont
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
-import { Lanes } from '../../src/mirror/lanes.js';
 import { pushImage } from '../../src/mirror/push.js';
+import { BLOBS_AT_ONCE } from '../../src/mirror/push-blobs.js';
 import { verifyImage } from '../../src/mirror/verify.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
@@ -59,7 +60,7 @@ export async function openSides(configuration: Record<string, unknown> = {}, pro
     fetcher,
     engine,
     locations: new BlobLocations(),
-    lanes: new Lanes(),
+    lanes: new Lanes(BLOBS_AT_ONCE),
     sourceReference: (name: string) => ref(`${source.host}/${name}`),
     targetReference: (name: string) => ref(`${target.host}/ci/${name}`),
   };

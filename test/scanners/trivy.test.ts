@@ -5,6 +5,7 @@ import type { Reference } from '../../src/contract/brand.js';
 import { buildImage } from '../../src/demo/fleet/image.js';
 import { debian } from '../../src/demo/fleet/packages.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
+import { SCANS_AT_ONCE } from '../../src/scanners/trivy.js';
 import { readFindings, readLastVerdict } from '../../src/scanners/verdict-store.js';
 import { isRunning } from '../support/running.js';
 import { imageOf, startWorld, stepContext, type World } from './world.js';
@@ -183,6 +184,36 @@ describe('a scan', () => {
     const child = Number(await readFile(pid, 'utf8'));
     await expect.poll(() => isRunning(child), { timeout: 20_000 }).toBe(false);
     expect(await readdir(join(world.content.directory, 'scans'))).toEqual([]);
+  });
+
+  it('that is cancelled while others take all places does not wait for one', async () => {
+    const hanging = await program('trivy-busy', '[ "$1" = version ] && exec trivy "$@"\nexec sleep 1000');
+    const scanner = world.scanner({ program: hanging });
+    const scans = join(world.content.directory, 'scans');
+    const start = async (name: string, signal: AbortSignal) => {
+      const { length } = await readdir(scans);
+      const task = await world.task(vulnerable(name), { platforms: ['linux/amd64'] });
+      const context = stepContext(signal);
+      const end = scanner.scan(task, context).catch((error: unknown) => error);
+      const layouts = async () =>
+        (await readdir(scans, { recursive: true })).filter((path) => path.endsWith('run/image/index.json'));
+      await expect.poll(layouts, { timeout: 20_000 }).toHaveLength(length + 1);
+      return { end, context };
+    };
+    const [others, own] = [new AbortController(), new AbortController()];
+    const running = [];
+    for (let place = 0; place < SCANS_AT_ONCE; place++) {
+      const { end, context } = await start(`place ${place}`, others.signal);
+      await expect.poll(() => context.phases, { timeout: 20_000 }).toContain('scan');
+      running.push(end);
+    }
+    const { end, context } = await start('waiting', own.signal);
+    own.abort(new Error('stop'));
+    expect(await end).toEqual(new Error('stop'));
+    expect(context.phases).not.toContain('scan');
+    expect(await readdir(scans)).toHaveLength(SCANS_AT_ONCE);
+    others.abort(new Error('the end'));
+    expect(await Promise.all(running)).toEqual(running.map(() => new Error('the end')));
   });
 
   it('of an image whose base layers are foreign fetches nothing and is not scannable', async () => {

@@ -1,10 +1,3 @@
-/**
- * Blobs under way at once, of all images of a worker: enough to fill a link while some of them wait for an answer. The
- * fleet's 688 MB over 60 MB/s and 20 ms each way, data path alone: 12.5 to 13.4 s with 6, 13.3 with 8, 13.8 with 12,
- * 14.9 with 4 (measured on a busy machine).
- */
-const LANES = 6;
-
 /** Runs work in one of the lanes. @throws what the work throws; the signal's reason if it fired while waiting */
 export type Turn = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
@@ -13,20 +6,17 @@ interface Waiting {
   go(): void;
 }
 
-/**
- * Bounds what is under way at once, first image first. Images that share a link fairly come to their ends together, and
- * while all of them put and verify manifests the link is idle: 18.6 s there.
- */
+/** Bounds what is under way at once, in the order in which it joined; what is cancelled leaves the line. */
 export class Lanes {
   #joined = 0;
   #free: number;
   #waiting: Waiting[] = [];
 
-  constructor(count = LANES) {
+  constructor(count: number) {
     this.#free = count;
   }
 
-  /** A place in the line, for all blobs of an image: they go before those of images that join later. */
+  /** A place in the line, for all work of one kind, such as an image's blobs: it goes before that of later ones. */
   join(): Turn {
     const order = this.#joined++;
     return async (signal, work) => {
@@ -46,7 +36,7 @@ export class Lanes {
       this.#free--;
       return;
     }
-    // A signal of our own: many blobs may wait on an image's, and Node warns at eleven listeners.
+    // A signal of our own: many may wait on one, such as an image's blobs, and Node warns at eleven listeners.
     const own = AbortSignal.any([signal]);
     await new Promise<void>((resolve, reject) => {
       const giveUp = (): void => {
