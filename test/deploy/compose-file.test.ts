@@ -95,11 +95,26 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
 
   it('takes the settings that .env.example names, and no other names are there', async () => {
     const example = await readFile(join(ROOT, '.env.example'), 'utf8');
-    const set = Object.fromEntries(
-      [...example.matchAll(/^#([A-Z_]+)=/gm)].map(([, name = '']) => [name, '4711']),
-    );
+    const names = [...example.matchAll(/^#([A-Z0-9_]+)=/gm)].map(([, name = '']) => name);
+    // A port for each, since some are: none may be left out.
+    const set = Object.fromEntries(names.map((name, index) => [name, `${47100 + index}`]));
     const text = JSON.stringify(await read(set));
-    expect(text.match(/4711/g)?.length).toBeGreaterThanOrEqual(Object.keys(set).length);
+    expect(names.filter((name) => !text.includes(set[name] ?? name))).toEqual([]);
+  });
+
+  it('keeps reports in its own S3 server, unless the endpoint and the keys are said to be AWS’s', async () => {
+    const own = (await read()).services.worker?.environment;
+    expect(own).toMatchObject({
+      S3_BUCKET: 'image-factory',
+      AWS_ENDPOINT_URL_S3: 'http://s3:7070',
+      AWS_SHARED_CREDENTIALS_FILE: '/run/secrets/s3_credentials',
+      NO_PROXY: 'registry,s3,temporal,',
+    });
+    expect(own?.AWS_REGION ?? null).toBeNull();
+    const set = { S3_BUCKET: 'reports', AWS_ENDPOINT_URL_S3: '', AWS_SHARED_CREDENTIALS_FILE: '' };
+    const { services } = await read(set);
+    expect(services.worker?.environment).toMatchObject(set);
+    expect(services.s3?.environment).toMatchObject({ S3_BUCKET: 'reports' });
   });
 });
 

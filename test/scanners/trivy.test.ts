@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Reference } from '../../src/contract/brand.js';
@@ -190,6 +190,7 @@ describe('a scan', () => {
     const hanging = await program('trivy-busy', '[ "$1" = version ] && exec trivy "$@"\nexec sleep 1000');
     const scanner = world.scanner({ program: hanging });
     const scans = join(world.content.directory, 'scans');
+    await mkdir(scans, { recursive: true });
     const start = async (name: string, signal: AbortSignal) => {
       const { length } = await readdir(scans);
       const task = await world.task(vulnerable(name), { platforms: ['linux/amd64'] });
