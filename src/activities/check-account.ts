@@ -5,9 +5,10 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const checkAccount =
-  ({ harness, target, evidence, traffic }: Dependencies): Activities['checkAccount'] =>
+  ({ harness, target, evidence, allowLists, traffic }: Dependencies): Activities['checkAccount'] =>
   (task) =>
     runStep(async ({ signal }) => {
+      for (const { target } of task.updates) allowLists.assertTarget(target);
       const account = { client: harness(task.harness), signal };
       await check(account, task);
       const pending = await pendingUpdates(account, task);

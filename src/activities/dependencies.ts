@@ -2,6 +2,7 @@ import type { Lanes } from '../common/lanes.js';
 import type { AllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
 import type { HolderState } from '../contract/activities.js';
+import type { Reference } from '../contract/brand.js';
 import type { HarnessTarget } from '../contract/run.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { HarnessClient } from '../harness/client.js';
@@ -23,8 +24,11 @@ export interface Dependencies {
   content: ContentStore;
   /** Reads sources; knows Docker's own credentials only. */
   source: Registry;
-  /** The client that may use the target's credentials on one host; the same for every call with that host. */
-  target(host: string): Registry;
+  /**
+   * The client for a target, which may use the login there; the same for every call with that host.
+   * @throws FactoryError `NotAllowed`: where it may go is asked here, so that no step can forget to.
+   */
+  target(reference: Reference): Registry;
   fetcher: SourceFetcher;
   engine: BuildEngine;
   scanner: Scanner;

@@ -1,6 +1,5 @@
 import type { Activities } from '../contract/activities.js';
 import { pushImage as push } from '../mirror/push.js';
-import { splitReference } from '../registry/reference.js';
 import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
@@ -9,8 +8,7 @@ export const pushImage =
   (task) =>
     runStep(
       (context) => {
-        dependencies.allowLists.assertTarget(task.target);
-        const target = dependencies.target(splitReference(task.target).host);
+        const target = dependencies.target(task.target);
         const step = () => push(task, { ...dependencies, target }, context);
         return dependencies.traffic.count(task.runId, step);
       },

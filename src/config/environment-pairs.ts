@@ -22,6 +22,13 @@ export function pairFaults(given: Given): { names: string[]; fault: string }[] {
       names: login,
       fault: 'REGISTRY_USER and REGISTRY_PASSWORD must be set together (or REGISTRY_PASSWORD_FILE)',
     });
+  // Whoever starts a run names its registry: the login must not go wherever that is.
+  if (given.REGISTRY_USER && !given.REGISTRY && !given.ALLOWED_REGISTRIES)
+    faults.push({
+      names: ['REGISTRY', 'ALLOWED_REGISTRIES'],
+      fault:
+        'REGISTRY or ALLOWED_REGISTRIES must say where REGISTRY_USER may log in, else any run could have the password sent to a registry of its own',
+    });
   // Without a bucket everything would go to a folder of this machine, and nobody would notice.
   const stray = WITH_A_BUCKET.filter((name) => given[name]);
   if (!given.S3_BUCKET && stray.length > 0)

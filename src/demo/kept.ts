@@ -68,7 +68,8 @@ export async function offerActions(
   };
 }
 
-const NONE = 'no demo is kept running: start one with "demo --keep" and leave it open in another terminal';
+const NONE =
+  'no demo is kept running: start one with "npm run demo -- --keep" and leave it open in another terminal';
 
 /**
  * Asks this user's kept demo to do something.

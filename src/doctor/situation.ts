@@ -86,7 +86,7 @@ function faultyVariables(env: NodeJS.ProcessEnv): Set<string> {
   );
   // Of what is left: a variable that stands alone because its partner can't be used is none either.
   const left = Object.keys(environmentSchema.shape).filter((name) => !faulty.includes(name));
-  const pairs = pairFaults(Object.fromEntries(left.map((name) => [name, given(name)])));
+  const pairs = pairFaults(Object.fromEntries([...left, 'REGISTRY'].map((name) => [name, given(name)])));
   faulty.push(...pairs.flatMap(({ names }) => names));
   return new Set(faulty);
 }

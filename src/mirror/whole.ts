@@ -22,13 +22,13 @@ const LOOKS_AT_ONCE = 6;
  */
 export async function unfitUpdates(
   updates: readonly FieldUpdate[],
-  { target: registryOf, evidence }: { target: (host: string) => Registry; evidence: EvidenceStore },
+  { target: registryOf, evidence }: { target: (reference: Reference) => Registry; evidence: EvidenceStore },
   signal: AbortSignal,
 ): Promise<RejectedField[]> {
   const limit = pLimit(IMAGES_AT_ONCE);
   const looks = new Map<Reference, Promise<string | undefined>>(); // fields share images
   const lookAt = async ({ target, digest }: FieldUpdate): Promise<string | undefined> => {
-    const fault = await whyNotWhole(target, digest, registryOf(splitReference(target).host), signal);
+    const fault = await whyNotWhole(target, digest, registryOf(target), signal);
     if (fault !== undefined) await doubtLedger(evidence, target, signal);
     return fault;
   };

@@ -10,7 +10,7 @@ export function accountSection(report: Report): Markup {
       kind,
       kind === 'refused' || kind === 'failed' ? 'bad' : kind === 'updated' ? 'good' : 'idle',
     )} <strong>${account}, ${infra}</strong>: ${reason}${
-      snapshot !== null && html` ${evidenceLink(snapshot, 'Overrides as they were before')}.`
+      snapshot !== null && html`. ${evidenceLink(snapshot, 'Overrides as they were before')}.`
     }</p>
 ${
   updated.length + rejected.length > 0 &&
@@ -24,9 +24,12 @@ ${rejected.map(({ field, value, reason: why }) => html`<tr><th scope="row">${fie
   )}${undo(report)}`;
 }
 
+/** A failed update may have set fields before it failed; where a snapshot was taken, there is a way back. */
+export const canBeUndone = ({ kind, snapshot }: Report['accounts'][number]): boolean =>
+  (kind === 'updated' || kind === 'failed') && snapshot !== null;
+
 function undo({ accounts, run }: Report): Markup | false {
-  // A failed update may have set fields before it failed; where a snapshot was taken, there is a way back.
-  const touched = accounts.filter(({ updated, snapshot }) => updated.length > 0 || snapshot !== null);
+  const touched = accounts.filter(canBeUndone);
   if (touched.length === 0) return false;
   const infra = [...new Set(touched.map((one) => one.infra))].join(',');
   return html`<h3>How to undo it</h3><p><code class="copy">image-factory restore ${run.id} --infra ${infra}</code></p><p>It puts back the fields that this run set and that nobody changed since. From a checkout: <code>npm run -s image-factory -- restore ${run.id} --infra ${infra}</code></p>`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { accountSection } from './html-account.js';
+import { accountSection, canBeUndone } from './html-account.js';
 import { changesSection } from './html-changes.js';
 import { findingsSection } from './html-findings.js';
 import { imagesTable, trailTable } from './html-images.js';
@@ -48,7 +48,7 @@ ${
     `of ${minute(database.updatedAt)}, ${ageText(Math.max(0, Math.floor((Date.parse(run.finishedAt) - Date.parse(database.updatedAt)) / 3_600_000)))} old`,
   )
 }
-${report.accounts.map(({ infra, kind }) => fact(`Account, ${infra}`, html`${kind}<small><a href="#account">its fields, and how to undo it</a></small>`))}
+${report.accounts.map((one) => fact(`Account, ${one.infra}`, html`${one.kind}<small><a href="#account">its fields${canBeUndone(one) && ', and how to undo it'}</a></small>`))}
 </dl>`;
 }
 

@@ -3,6 +3,7 @@ import type { Dependencies } from '../activities/dependencies.js';
 import { Lanes } from '../common/lanes.js';
 import { createAllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
+import type { Reference } from '../contract/brand.js';
 import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
@@ -10,6 +11,7 @@ import { BLOBS_AT_ONCE } from '../mirror/push-blobs.js';
 import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
+import { splitReference } from '../registry/reference.js';
 import { RunTraffic } from '../report/traffic.js';
 import { TrivyScanner } from '../scanners/trivy.js';
 import { DirectoryContentStore } from '../store/content-directory.js';
@@ -39,7 +41,9 @@ export async function createDependencies(
   const source = registries.source({ manners });
   const fetcher = new SourceFetcher(new AlternateSources(source, environment.sourceRegistries), content);
   const targets = new Map<string, RegistryClient>();
-  const target = (host: string): RegistryClient => {
+  const target = (reference: Reference): RegistryClient => {
+    allowLists.assertTarget(reference);
+    const { host } = splitReference(reference);
     const client = targets.get(host) ?? registries.target(host, { manners, sessions });
     targets.set(host, client);
     return client;

@@ -24,8 +24,12 @@ const profile = (options: ActivityOptions) => proxyActivities<Activities>({ retr
 /** Input, environment and Harness's API: short questions. */
 export const harness = profile({ startToCloseTimeout: '30s', scheduleToCloseTimeout: '30m' });
 
-/** Harness tries the connector itself, maybe through a delegate. */
-export const checking = profile({ startToCloseTimeout: '2m', scheduleToCloseTimeout: '30m' });
+/** Harness tries the connector itself, maybe through a delegate, and the images that will be set are looked at whole. */
+export const checking = profile({
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '30m',
+  ...BEATING,
+});
 
 /** Asks the registries about one page of images. */
 export const planning = profile({

@@ -136,6 +136,15 @@ describe('whoever may start a workflow gets nothing of the worker’s secrets', 
       const refused: Partial<AccountOutcome> = { kind: 'refused' };
       expect(outcome).toMatchObject({ ...refused, reason: expect.stringContaining('ALLOWED_') });
     }
+    // A value below the connector's host, and an image elsewhere: the login stays here, and builds are not sent there.
+    const harness = { gateway, apiKeySecret: 'env:HARNESS_API_KEY', account: ACCOUNT, graphql: false };
+    const elsewhere = `${evil.host}/registry.example.com/x:1`;
+    const updates = [{ field: 'addonTag', value: elsewhere, target: elsewhere }];
+    const update = { kind: 'update', ...account, harness, updates };
+    expect(await endOf(factory, evil, [WORKFLOW.updateHarness, update])).toMatchObject({
+      kind: 'refused',
+      reason: expect.stringContaining('ALLOWED_REGISTRIES'),
+    });
     expect(factory.harness.requests).toEqual([]);
   });
 

@@ -119,7 +119,7 @@ describe('the demo', () => {
     expect(restored).toMatchObject({ code: 0, stderr: '' });
 
     await access(partOf(hints, /^(\S+) workflow start/m));
-    const urls = [partOf(hints, /^(http\S+\/history)$/m), partOf(hints, /^curl -s (\S+)$/m)];
+    const urls = [partOf(hints, /^(http\S+\/user-metadata)$/m), partOf(hints, /^curl -s (\S+)$/m)];
     const [page, catalog] = await Promise.all(
       urls.map(async (url) => {
         const { statusCode, body } = await request(url);

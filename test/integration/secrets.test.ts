@@ -54,9 +54,13 @@ describe('secrets', () => {
       withoutWorker: true,
       htpasswd: true,
       apiKey: API_KEY,
-      env: { REGISTRY_USER: TEST_LOGIN.user, REGISTRY_PASSWORD: TEST_LOGIN.password },
     });
-    const worker = await startWorkerProcess(factory.env);
+    const login = { REGISTRY_USER: TEST_LOGIN.user, REGISTRY_PASSWORD: TEST_LOGIN.password };
+    const worker = await startWorkerProcess({
+      ...factory.env,
+      ...login,
+      ALLOWED_REGISTRIES: factory.target.host,
+    });
     const seen: string[] = [];
     let watching = true;
     const watch = (async () => {

@@ -40,7 +40,7 @@ function hints(
     `export INPUT='${JSON.stringify(input)}'`,
     '',
     title('the run in the Web UI, and its report'),
-    `${ui}/namespaces/${namespace}/workflows/${DEFAULT_WORKFLOW_ID}/${runId}/history`,
+    `${ui}/namespaces/${namespace}/workflows/${DEFAULT_WORKFLOW_ID}/${runId}/user-metadata`,
     report,
     title('again: nothing to do, and what is blocked stays blocked'),
     `${call} run --input "$INPUT"`,
