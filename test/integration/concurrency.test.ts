@@ -13,7 +13,8 @@ describe('images in work', () => {
     const factory = await openFactory({
       images: ({ repository, tag }) => NAMES.includes(`${repository}:${tag}`),
     });
-    const held = await holdUploads(factory.target.host, 'harness/ci-addon');
+    // Its manifests: a layer that images share is waited for, since it goes to a registry once.
+    const held = await holdUploads(factory.target.host, 'harness/ci-addon/manifests/');
     const input = { registry: `${held.host}/ci`, scan: false, maxConcurrency: 2 };
     const handle = await factory.start(WORKFLOW.imageFactory, input);
     await held.firstUpload;

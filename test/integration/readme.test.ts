@@ -79,7 +79,7 @@ describe('the README’s quick start, word for word', () => {
     expect(said('run')).toContain('2 mirrored');
     expect(said('status')).toContain('completed');
     expect(said('run')).toContain(JSON.parse(said('status --json') ?? '').runId);
-    expect(said('run --modify-default')).toMatch(/2 unchanged\naccount, K8: updated/);
+    expect(said('run --modify-default')).toMatch(/2 unchanged\nchanged .*nothing\naccount, K8: updated/);
     const byTemporal = [...output].filter(([command]) => command.startsWith('temporal ')).join('\n');
     expect(byTemporal).toMatch(/COMPLETED[\s\S]*"rescanned":\s*2/);
     // Set by each of the two runs that were told to, and put back after each.

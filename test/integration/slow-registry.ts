@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 
 export interface HeldRegistry {
   host: string;
-  /** Settles when a client has begun to send a blob. */
+  /** Settles when the first of what waits has come. */
   firstUpload: Promise<void>;
   /** Lets everything through from now on. */
   release(): void;
@@ -13,9 +13,9 @@ export interface HeldRegistry {
 /**
  * A registry's front door that keeps blob uploads waiting until it is told to let them through.
  *
- * @param repository only uploads into this one wait; all when absent.
+ * @param waits a part of the path of what is put; by default any blob
  */
-export async function holdUploads(behind: string, repository = ''): Promise<HeldRegistry> {
+export async function holdUploads(behind: string, waits = '/blobs/uploads/'): Promise<HeldRegistry> {
   let release = (): void => {};
   const open = new Promise<void>((resolve) => {
     release = resolve;
@@ -26,7 +26,7 @@ export async function holdUploads(behind: string, repository = ''): Promise<Held
   });
   const server: Server = createServer((incoming, answer) => {
     void (async () => {
-      if (incoming.method === 'PUT' && incoming.url?.includes(`${repository}/blobs/uploads/`)) {
+      if (incoming.method === 'PUT' && incoming.url?.includes(waits)) {
         begun();
         await open;
       }
