@@ -6,8 +6,11 @@ import { openWorld } from './world.js';
 
 const POINTS = [
   before('account', 'GET', /\/connectors\/harnessImage\?/, 'checkAccount'),
-  // The first request of the snapshot.
-  before('account', 'GET', /\/get-customer-config\?/, 'snapshotAccount'),
+  before('account', 'GET', /\/get-customer-config\?/, 'checkAccount'),
+  // The images that will be set are looked at once more.
+  before('target', 'HEAD', /\/ci\/harness\/ci-addon\/blobs\//, 'checkAccount'),
+  // The snapshot asks for it; discovery did long before.
+  before('account', 'GET', /\/get-default-config\?/, 'snapshotAccount'),
 ];
 
 faultCase(
