@@ -10,6 +10,7 @@ import { follow } from './follow.js';
 import { addInputFlags, inputFromFlags } from './input-flags.js';
 import { resultUnlessInterrupted } from './interrupt.js';
 import { printPlan } from './plan-table.js';
+import { progressOf } from './progress-of.js';
 import { self } from './self.js';
 import { assertInput, startOrJoin } from './start.js';
 import { processTerminal, type Terminal } from './terminal.js';
@@ -83,8 +84,10 @@ export async function attend(
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     const end = workflowEnd(error);
-    // A workflow of ours gives its result as the first detail of its failure.
-    if (end.details !== undefined) printResult(end.details as RunResult, json, terminal, told);
+    // A workflow of ours gives its result as the first detail of its failure; a cancellation can't carry one.
+    const result =
+      (end.details as RunResult | undefined) ?? (await progressOf(temporal.client, handle))?.result;
+    if (result !== undefined) printResult(result, json, terminal, told);
     throw new CliExit(end.code, `${end.type}: ${end.message}`);
   }
 }

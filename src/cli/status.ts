@@ -1,6 +1,6 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { DEFAULT_WORKFLOW_ID, PROGRESS_QUERY } from '../contract/names.js';
+import { DEFAULT_WORKFLOW_ID } from '../contract/names.js';
 import { FAILING_OUTCOMES, type ImageEnd } from '../contract/outcome.js';
 import type { RunProgress } from '../contract/progress.js';
 import { factorySchedules, skippedNights } from '../temporal/schedules.js';
@@ -9,12 +9,10 @@ import { printRun } from './ending.js';
 import { CliExit, EXIT, workflowEnd } from './exit.js';
 import { LOOK } from './look.js';
 import { retriesOf } from './pending.js';
+import { progressOf } from './progress-of.js';
 import { self } from './self.js';
 import { hanging, processTerminal, type Terminal, table } from './terminal.js';
 import { countWorkers } from './workers.js';
-
-/** Left alone, the SDK tries for half a minute. */
-const ANSWER_WITHIN_MS = 10_000;
 
 /** `image-factory status`: one look at a run, going or ended. */
 export function addStatusCommand(program: Command): void {
@@ -39,13 +37,9 @@ export function addStatusCommand(program: Command): void {
             ].join('\n'),
           );
         });
-        // A worker answers the query, also for runs that ended; without one the description is all there is.
+        // Without a worker the description is all there is.
         const hasWorker = (await countWorkers(temporal)) > 0;
-        const progress = !hasWorker
-          ? null
-          : await client
-              .withDeadline(Date.now() + ANSWER_WITHIN_MS, () => handle.query<RunProgress>(PROGRESS_QUERY))
-              .catch(() => null);
+        const progress = hasWorker ? await progressOf(client, handle) : null;
         const retries = status.name === 'RUNNING' ? await retriesOf(handle) : [];
         if (json) {
           return terminal.json({

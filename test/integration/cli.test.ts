@@ -49,7 +49,9 @@ describe('the command line', () => {
     const status = await cli(['status', '--workflow-id', id], factory.env);
     expect(status.stdout).toMatch(/! discoverImages, attempt \d+ follows/);
     await factory.temporal.client.workflow.getHandle(id).cancel();
-    await run.ended;
+    const cancelled = await run.ended;
+    expect(cancelled.code).toBe(1);
+    expect(cancelled.stdout).toMatch(/^report: /m);
   });
 
   it('plans, runs, tells where the run is, undoes it; the Temporal CLI alone does the same', async () => {
