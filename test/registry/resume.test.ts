@@ -79,7 +79,8 @@ it('a worker that is killed half-way, down and up, moves hardly a byte twice', a
     source: host,
     target: host,
     directory,
-    mebibytes: 128,
+    // A kill may cost a chunk each way, which is a sixteenth of it.
+    mebibytes: 256,
   });
   expect(arrived).toBe(size);
   expect(downloaded).toBeGreaterThanOrEqual(size);
