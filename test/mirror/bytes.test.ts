@@ -6,8 +6,8 @@ import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { RegistryError } from '../../src/registry/errors.js';
 import { splitReference } from '../../src/registry/reference.js';
+import { DISTRIBUTIONS } from '../support/distributions.js';
 import { imageOf, layerOf, twoPlatformImage } from '../support/images.js';
-import { REGISTRY_PROGRAMS } from '../support/programs.js';
 import { watchRequests } from '../support/request-counter.js';
 import { built, context, crane, mirror, openSides } from './side.js';
 
@@ -84,7 +84,7 @@ describe('bytes', () => {
   });
 });
 
-it.each(REGISTRY_PROGRAMS)(
+it.each(DISTRIBUTIONS)(
   'two tags of one repository that share layers can be pushed at once and again, with %s',
   async (program) => {
     const sides = await openSides({}, program);

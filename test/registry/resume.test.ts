@@ -8,8 +8,8 @@ import type { BlobPart } from '../../src/registry/types.js';
 import { MemoryUploadSessions } from '../../src/registry/upload-sessions.js';
 import { startCountingProxy } from '../support/counting-proxy.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { DISTRIBUTIONS } from '../support/distributions.js';
 import { killedTransfer } from '../support/killed-transfer.js';
-import { REGISTRY_PROGRAMS } from '../support/programs.js';
 import { startRegistry, type TestRegistry } from '../support/registry-server.js';
 import { blobOf, clientFor } from './kit.js';
 
@@ -18,7 +18,7 @@ const BLOB = blobOf(BYTES);
 const open = (part: BlobPart = { from: 0, length: BYTES.length }): Readable =>
   Readable.from([BYTES.subarray(part.from, part.from + part.length)], { objectMode: false });
 
-describe.each(REGISTRY_PROGRAMS)('with %s', (program) => {
+describe.each(DISTRIBUTIONS)('with %s', (program) => {
   let registry: TestRegistry;
   beforeAll(async () => {
     registry = await startRegistry({ program });
