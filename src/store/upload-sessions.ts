@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Digest } from '../contract/brand.js';
@@ -7,6 +7,7 @@ import { hexOf } from '../registry/digest.js';
 import type { Repository } from '../registry/reference.js';
 import type { KeptSession, UploadSessions, UploadSlot } from '../registry/upload-sessions.js';
 import { Claims } from './claims.js';
+import { writerName } from './writers.js';
 
 const keptSchema = z.object({ location: z.url(), minChunk: z.number().int().nonnegative() });
 
@@ -15,7 +16,10 @@ const keptSchema = z.object({ location: z.url(), minChunk: z.number().int().nonn
  * may read them, because a Location may carry a signed state. What can't be read or written is as good as not there.
  */
 export class FileUploadSessions implements UploadSessions {
-  private constructor(private readonly claims: Claims) {}
+  private constructor(
+    private readonly directory: string,
+    private readonly claims: Claims,
+  ) {}
 
   /** @param directory the content store's. */
   static async open(directory: string): Promise<FileUploadSessions> {
@@ -23,7 +27,7 @@ export class FileUploadSessions implements UploadSessions {
     await mkdir(sessions, { recursive: true, mode: 0o700 });
     const claims = new Claims(sessions, 'json');
     await claims.sweep();
-    return new FileUploadSessions(claims);
+    return new FileUploadSessions(sessions, claims);
   }
 
   async claim(repository: Repository, digest: Digest): Promise<UploadSlot> {
@@ -35,8 +39,9 @@ export class FileUploadSessions implements UploadSessions {
       left,
       keep: async (session) => {
         if (path === undefined) return;
-        const text = JSON.stringify(session);
-        await writeFile(path, text, { mode: 0o600 }).catch(() => rm(path, { force: true }).catch(() => {}));
+        await this.replace(path, JSON.stringify(session)).catch(() =>
+          rm(path, { force: true }).catch(() => {}),
+        );
       },
       close: async (leave) => {
         if (path === undefined) return;
@@ -44,6 +49,17 @@ export class FileUploadSessions implements UploadSessions {
         await ended.catch(() => {});
       },
     };
+  }
+
+  /** In one step: a worker killed while it wrote would leave half a note, and all that was sent would be sent again. */
+  private async replace(path: string, text: string): Promise<void> {
+    const temporary = join(this.directory, writerName());
+    try {
+      await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
+      await rename(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
   }
 }
 

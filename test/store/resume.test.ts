@@ -209,6 +209,28 @@ describe('upload sessions on disk', () => {
     expect(await readdir(join(directory, 'sessions'))).toEqual([]);
   });
 
+  it('are whole at any moment: a worker may be killed while it notes where it is', async () => {
+    const directory = await temporaryDirectory();
+    const sessions = await FileUploadSessions.open(directory);
+    const slot = await sessions.claim(repository, BLOB.digest);
+    const note = async (): Promise<unknown> => {
+      const [name = ''] = (await readdir(join(directory, 'sessions'))).filter((one) => one.split('.')[3]);
+      return JSON.parse(await readFile(join(directory, 'sessions', name), 'utf8'));
+    };
+    await slot.keep({ location: 'https://registry.example/0', minChunk: 0 });
+    let busy = true;
+    const keeping = (async () => {
+      for (let at = 1; at <= 300; at++)
+        await slot.keep({ location: `https://registry.example/${at}`, minChunk: 0 });
+      busy = false;
+    })();
+    while (busy) expect(await note()).toMatchObject({ minChunk: 0 });
+    await keeping;
+    expect(await note()).toMatchObject({ location: 'https://registry.example/300' });
+    await slot.close(false);
+    expect(await readdir(join(directory, 'sessions'))).toEqual([]);
+  });
+
   it('that make no sense are as good as none', async () => {
     const directory = await temporaryDirectory();
     const sessions = await FileUploadSessions.open(directory);
