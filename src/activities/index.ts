@@ -19,11 +19,17 @@ import { updateAccount } from './update-account.js';
 import { verifyImage } from './verify-image.js';
 import { writeReport } from './write-report.js';
 
+const notYet = async (): Promise<never> => {
+  throw new Error('this activity is being written');
+};
+
 /** Every activity of a worker, with what it works on. */
 export const createActivities = (dependencies: Dependencies): Activities => ({
   awaitHolder: awaitHolder(dependencies),
   buildImage: buildImage(dependencies),
   checkAccount: checkAccount(dependencies),
+  checkEngine: notYet,
+  cleanEngine: notYet,
   discoverImages: discoverImages(dependencies),
   pinDatabase: pinDatabase(dependencies),
   planPage: planPage(dependencies),
@@ -34,6 +40,7 @@ export const createActivities = (dependencies: Dependencies): Activities => ({
   resolveRestore: resolveRestore(dependencies),
   resolveRun: resolveRun(dependencies),
   restoreAccount: restoreAccount(dependencies),
+  runTemplateStep: notYet,
   scanImage: scanImage(dependencies),
   snapshotAccount: snapshotAccount(dependencies),
   updateAccount: updateAccount(dependencies),

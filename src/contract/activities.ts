@@ -11,7 +11,17 @@ import type {
   ReportRef,
 } from './outcome.js';
 import type { PlanItem } from './plan.js';
-import type { BuildPushConfig, DiscoverySummary, HarnessTarget, Infra, Policy, RunConfig } from './run.js';
+import type {
+  BuildPushConfig,
+  DiscoverySummary,
+  ExternalScanner,
+  HarnessTarget,
+  Infra,
+  Policy,
+  RunConfig,
+  TemplateStep,
+} from './run.js';
+import type { StepEnd, StepEvent } from './template-step.js';
 import type { DatabasePin, Verdict } from './verdict.js';
 
 /** Everything an activity needs to find one image's content, whatever worker it runs on. */
@@ -28,10 +38,33 @@ export interface ScanTask extends ImageTask {
   policy: Policy;
   policyDigest: Digest;
   database: DatabasePin;
+  /** Those beside Trivy. Absent: none. */
+  scanners?: ExternalScanner[];
+  /** What an engine made of the source, to be scanned instead of it. */
+  built?: BuiltImage;
 }
 
 export interface BuildTask extends ImageTask {
   build: BuildPushConfig;
+  /** ISO 8601 UTC, for `${run.time}`. Absent: a run of an older version. */
+  runStartedAt?: string;
+}
+
+/** A step of a template that is to be run. */
+export interface TemplateStepTask {
+  runId: string;
+  /** ISO 8601 UTC. */
+  runStartedAt: string;
+  step: TemplateStep;
+  event: StepEvent;
+}
+
+/** What a Docker Engine says of itself. */
+export interface EngineState {
+  /** E.g. `20.10.24`. */
+  version: string;
+  /** Those that it can build for, emulated ones included. */
+  platforms: string[];
 }
 
 export interface PushTask extends BuildTask {
@@ -97,8 +130,15 @@ export interface Activities {
   }): Promise<{ key: string; items: PlanItem[] }>;
   /** Fetches and pins the vulnerability database for the run, and checks its age. */
   pinDatabase(task: { maxAgeHours: number }): Promise<DatabasePin>;
+  /** @throws `BuiltContentLost` when a `built` image is not on this worker */
   scanImage(task: ScanTask): Promise<Verdict>;
   buildImage(task: BuildTask): Promise<BuiltImage>;
+  /** Runs a program that a template names; its output is kept as evidence. @throws `StepFailed` */
+  runTemplateStep(task: TemplateStepTask): Promise<StepEnd>;
+  /** Asks the worker's Docker Engine whether it can build. @throws `EngineUnavailable`, `EngineUnsuitable` */
+  checkEngine(task: { runId: string }): Promise<EngineState>;
+  /** Removes what a run left on the Docker Engine, and what dead runs left there. */
+  cleanEngine(task: { runId: string }): Promise<{ removed: number }>;
   pushImage(task: PushTask): Promise<PushSummary>;
   verifyImage(task: PushTask): Promise<{ digest: Digest; platforms: number }>;
   /** Says who holds a workflow id; when its parent is closed, or in any case if `patient`, waits (bounded) for its end. */

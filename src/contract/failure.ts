@@ -41,6 +41,15 @@ export const FAILURES = {
   DatabaseUnavailable: { retryable: true },
   DatabaseMisconfigured: { retryable: false },
   DatabaseMismatch: { retryable: true },
+  // templates
+  StepFailed: { retryable: true },
+  // the Docker Engine
+  EngineUnavailable: { retryable: true },
+  EngineUnsuitable: { retryable: false },
+  EngineDiskFull: { retryable: true },
+  BuildFailed: { retryable: false },
+  PlatformNotBuildable: { retryable: false },
+  BuiltContentLost: { retryable: false },
   // the worker's own machine
   ToolMissing: { retryable: false },
   ServiceFailed: { retryable: true },

@@ -3,7 +3,8 @@ import type { FailureType } from './failure.js';
 import type { RestoreInput } from './input.js';
 import type { PlanItem } from './plan.js';
 import type { Infra } from './run.js';
-import type { Verdict } from './verdict.js';
+import type { StepEnd } from './template-step.js';
+import type { EvidenceRef, Verdict } from './verdict.js';
 
 export const STEPS = ['scan', 'build', 'push', 'verify'] as const;
 export type Step = (typeof STEPS)[number];
@@ -19,6 +20,8 @@ export interface PlatformDigests {
   platform: string;
   source: Digest;
   target: Digest;
+  /** `built` by a Docker Engine, or only labelled. Absent: labelled. */
+  how?: 'built' | 'labelled';
 }
 
 /** What an engine made, by digest: enough for any worker to make it again or to push and verify it. */
@@ -26,6 +29,10 @@ export interface BuiltImage {
   digest: Digest;
   mediaType: string;
   platforms: PlatformDigests[];
+  /** Platforms that were left out, since the engine can't build them. Absent: none. */
+  skipped?: string[];
+  /** What the engine printed. Absent: nothing was built. */
+  log?: EvidenceRef;
 }
 
 /** What a push sent. Bytes that the registry already had (or mounted) are not in `uploadedBytes`. */
@@ -38,10 +45,25 @@ export interface PushSummary {
 
 /** What a `mirrorImage` workflow returns. It throws only when it failed. */
 export type MirrorOutcome =
-  | { kind: 'mirrored'; built: BuiltImage; verdict: Verdict | null; push: PushSummary; steps: StepRecord[] }
-  | { kind: 'rescanned'; verdict: Verdict; steps: StepRecord[] }
-  | { kind: 'blocked'; verdict: Verdict; steps: StepRecord[] }
+  | ({ kind: 'mirrored'; built: BuiltImage; verdict: Verdict | null; push: PushSummary } & Worked)
+  | ({ kind: 'rescanned'; verdict: Verdict } & Worked)
+  | ({ kind: 'blocked'; verdict: Verdict } & Worked)
   | { kind: 'skipped'; reason: string };
+
+/** What every image that was worked on has. */
+interface Worked {
+  steps: StepRecord[];
+  /** On what a Docker Engine built of the source; `verdict` is on the source. Absent: nothing was built, or scanned. */
+  builtVerdict?: Verdict;
+  /** How steps of templates ended. Absent: there were none. */
+  templateSteps?: StepEnd[];
+}
+
+/** The verdict that decided: what was built is judged after its source. */
+export const decidingVerdict = <V extends Verdict | null>(outcome: {
+  verdict: V;
+  builtVerdict?: Verdict;
+}): V | Verdict => outcome.builtVerdict ?? outcome.verdict;
 
 /** How one image of the run ended. */
 export type ImageOutcome =
@@ -133,4 +155,6 @@ export interface RunResult {
   attention?: ImageEnd[];
   /** What undoes the run's changes to the account; null where it made none. */
   undo?: RestoreInput | null;
+  /** How steps of templates that belong to no image ended. Absent: there were none. */
+  templateSteps?: StepEnd[];
 }

@@ -1,5 +1,6 @@
+import type { EngineState } from './activities.js';
 import type { Digest, Reference } from './brand.js';
-import type { FieldRef } from './run.js';
+import type { BuildkitConfig, FieldRef } from './run.js';
 import type { Verdict } from './verdict.js';
 
 /** What the registry needs so that it holds the image as meant. */
@@ -50,6 +51,8 @@ export interface PlanResult {
   /** Evidence keys of all plan pages; `items` is cut at the first {@link PLAN_ITEMS_SHOWN}. */
   pages: string[];
   counts: Record<PlanState, number>;
+  /** The Docker Engine that would build, and what becomes of platforms that it can't. Absent: nothing is built. */
+  engine?: EngineState & Pick<BuildkitConfig, 'onUnbuildablePlatform'>;
 }
 
 /** How many items a result carries inline, so that payloads stay small (design, decision 1). */

@@ -1,5 +1,5 @@
 import type { Digest, Reference } from './brand.js';
-import type { Severity } from './verdict.js';
+import type { EvidenceRef, Severity } from './verdict.js';
 
 export const INFRAS = ['K8', 'VM'] as const;
 export type Infra = (typeof INFRAS)[number];
@@ -27,9 +27,66 @@ export interface Policy {
   exceptions: PolicyException[];
 }
 
+/** A file that a template names, as it was when the run was resolved: its bytes lie in the evidence store. */
+export interface TemplateFile {
+  /** Where the program or the build finds it: relative, with `/`, below its working directory or context. */
+  path: string;
+  evidence: EvidenceRef;
+  /** Whether it may be run. */
+  executable: boolean;
+}
+
+/** A program of the worker that a template has run: never a shell string. */
+export interface Program {
+  /** A name on the worker's PATH, an absolute path, or `./path` of one of `files`. */
+  command: string;
+  /** May hold variables of templates (`${run.id}`, …), expanded when it is run. */
+  args: string[];
+  /** Names of the worker's variables that it gets, each of them in `ALLOWED_STEP_ENV`; their values stay there. */
+  env: string[];
+  /** Put into its working directory. */
+  files: TemplateFile[];
+  timeoutSeconds: number;
+}
+
+/** Where a step goes: those of `gather` and `run` once a run, the others once an image. */
+export const HOOKS = [
+  'before-gather',
+  'after-gather',
+  'before-scan',
+  'after-scan',
+  'before-build',
+  'after-build',
+  'before-push',
+  'after-push',
+  'after-run',
+] as const;
+export type Hook = (typeof HOOKS)[number];
+
+/** A step of one's own in a run. */
+export interface TemplateStep extends Program {
+  name: string;
+  at: Hook;
+  /** `fail`: the image (or run) fails with it; `warn`: it goes on, and the report says so. */
+  onFailure: 'fail' | 'warn';
+  /** How often it is tried. */
+  attempts: number;
+}
+
+/** A scanner beside Trivy: reads an OCI layout (`${layout}`), writes SARIF 2.1.0 (`${output}`). */
+export interface ExternalScanner extends Program {
+  name: string;
+}
+
 export interface GatherScanConfig {
   name: string;
   digest: Digest;
+  /** The template's text. Absent: a run of an older version. */
+  text?: EvidenceRef;
+  /** Absent: none. */
+  steps?: TemplateStep[];
+  /** Those beside Trivy. Absent: none. */
+  scanners?: ExternalScanner[];
   sources: ('default' | 'customer')[];
   include: string[];
   exclude: string[];
@@ -38,14 +95,36 @@ export interface GatherScanConfig {
   policyDigest: Digest;
 }
 
+/** What a Docker Engine builds on each platform of an image (engine `buildkit`). */
+export interface BuildkitConfig {
+  /** What follows `FROM` in the Dockerfile. */
+  dockerfile: EvidenceRef;
+  buildArgs: Record<string, string>;
+  /** Of the build's context. */
+  files: TemplateFile[];
+  /** A platform that the engine can't build: fail the image, copy it as `registry` does, or leave it out. */
+  onUnbuildablePlatform: 'fail' | 'copy' | 'skip';
+  /** Of `RUN`. */
+  network: 'default' | 'none' | 'host';
+}
+
 export interface BuildPushConfig {
   name: string;
-  /** Covers only what changes bytes: engine, platforms, labels, annotations. */
+  /** Covers what changes bytes or tags: engine, platforms, labels, annotations, tags, and what is built. */
   templateDigest: Digest;
-  engine: 'registry';
+  engine: 'registry' | 'buildkit';
   platforms: string[];
+  /** Values may hold variables of templates, but no `${env.NAME}`: those are expanded when the run is resolved. */
   labels: Record<string, string>;
   annotations: Record<string, string>;
+  /** The template's text. Absent: a run of an older version. */
+  text?: EvidenceRef;
+  /** Absent: none. */
+  steps?: TemplateStep[];
+  /** Tags that a verified image gets beside its own, with variables. Absent: none. */
+  extraTags?: string[];
+  /** Set with engine `buildkit`, and only then. */
+  buildkit?: BuildkitConfig;
 }
 
 /** The whole run's configuration, validated and fixed once by the resolve activity. No secret in it, only names of secrets. */

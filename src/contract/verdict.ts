@@ -26,6 +26,8 @@ export interface PlatformVerdict {
   reason?: string;
   /** The scanner's raw, unfiltered JSON. */
   evidence: EvidenceRef;
+  /** What scanners beside Trivy wrote, by their names. Absent: there were none. */
+  others?: { scanner: string; evidence: EvidenceRef }[];
 }
 
 /** What the policy says of an image, over all its platforms. Data, so that the workflow decides on it alone. */
