@@ -25,6 +25,7 @@ export function attentionOf(report: Report): Attention[] {
       'This run did not scan. Run again with scanning to make up for it.',
     );
   }
+  for (const step of report.templateSteps) ofStep('run', step, add);
   for (const account of report.accounts) {
     const subject = `${account.account} ${account.infra}`;
     if (account.kind === 'refused' || account.kind === 'failed')
@@ -49,10 +50,16 @@ export function attentionOf(report: Report): Attention[] {
 const isHere = ({ outcome }: Pick<ReportImage, 'outcome'>): boolean =>
   outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
 
+type Add = (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void;
+
+function ofStep(subject: string, { ok, name, at, message }: Report['templateSteps'][number], add: Add): void {
+  if (!ok) add('step-failed', 'warning', subject, `Step ${name} of a template, ${at}: ${message}`);
+}
+
 function ofImage(
   report: Report,
-  { image, outcome, drift, verdict, platforms, target, fields }: ReportImage,
-  add: (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void,
+  { image, outcome, drift, verdict, platforms, target, fields, templateSteps, skippedPlatforms }: ReportImage,
+  add: Add,
 ): void {
   if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
   if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
@@ -66,6 +73,14 @@ function ofImage(
       `${target} ${drift === 'missing' ? 'was gone' : 'held something that the factory did not push'}; ${
         outcome.kind === 'mirrored' ? 'it was put back' : 'it was not put back'
       }.`,
+    );
+  for (const step of templateSteps) ofStep(image, step, add);
+  if (skippedPlatforms.length > 0)
+    add(
+      'platform-left-out',
+      'warning',
+      image,
+      `${skippedPlatforms.join(', ')}: not in the copy, since the Docker Engine can’t build it and the template says onUnbuildablePlatform: skip.`,
     );
   const blind = platforms.filter(({ scan }) => scan?.status === 'not-scannable');
   if (blind.length > 0)

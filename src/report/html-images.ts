@@ -69,7 +69,7 @@ function imageRow(image: ReportImage): Markup {
   }${took > 0 && html`<small>${seconds(took)}</small>`}</td>
 <td>${decision(image)}</td>
 ${findings(image)}
-<td class="platform">${image.platforms.map(({ platform, scan }) => html`<div>${platform}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}</td>
+<td class="platform">${image.platforms.map(({ platform, scan, how }) => html`<div>${platform}${how === 'built' && html`<small>built</small>`}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}${image.skippedPlatforms.map((platform) => html`<div>${platform}<small>left out</small></div>`)}</td>
 <td class="keep">${short(image.sourceDigest)}</td>
 <td class="keep">${short(image.targetDigest)}</td>
 </tr>`;
@@ -101,7 +101,9 @@ function trailRows(image: ReportImage): Markup {
   const took = image.steps.map(({ step, ms }) => `${step} ${seconds(ms)}`).join(', ');
   return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
     image.source !== null && `from ${image.source}`
-  }${took !== '' && `; ${took}`}</small></th></tr>
+  }${took !== '' && `; ${took}`}${
+    image.buildLog !== null && html`; ${evidenceLink(image.buildLog.key, 'build log')}`
+  }</small></th></tr>
 <tr><td class="platform">all</td><td class="digest">${digestText(image.sourceDigest)}</td><td class="digest">${digestText(image.targetDigest)}</td>
 <td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}</td></tr>
 ${image.platforms.map(
@@ -109,8 +111,9 @@ ${image.platforms.map(
     platform,
     sourceDigest,
     targetDigest,
+    how,
     scan,
-  }) => html`<tr><td class="platform">${platform}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
+  }) => html`<tr><td class="platform">${platform}${how === 'built' && html`<small>built</small>`}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
 <td>${scan !== null && html`${scan.status === 'not-scannable' ? (scan.reason ?? 'not scannable') : scan.status}, ${evidenceLink(scan.evidence.key, 'scanner output')}`}</td></tr>`,
 )}`;
 }
