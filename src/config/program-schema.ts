@@ -183,7 +183,12 @@ export const stepsSchema = (hooks: readonly [Hook, ...Hook[]]) =>
             .describe(
               '`fail`: the image (or the run) fails with it. `warn`: it goes on, and the report says so.',
             ),
-          attempts: z.int().min(1).max(10).default(3).describe('How often it is tried.'),
+          attempts: z
+            .int()
+            .min(1, 'must be 1 to 10')
+            .max(10, 'must be 1 to 10')
+            .default(3)
+            .describe('How often it is tried.'),
         })
         .superRefine((step, context) => {
           if (!isObject(step)) return;
