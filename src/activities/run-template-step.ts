@@ -4,6 +4,10 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const runTemplateStep =
-  ({ programs, evidence, stopping }: Dependencies): Activities['runTemplateStep'] =>
+  ({
+    programs,
+    evidence,
+    stopping,
+  }: Pick<Dependencies, 'programs' | 'evidence' | 'stopping'>): Activities['runTemplateStep'] =>
   (task) =>
     runStep((context) => run(task, { programs, evidence }, context), { handBack: stopping });
