@@ -101,9 +101,15 @@ export function buildTask(sides: Sides, name: string, sourceDigest: Digest, buil
 }
 
 /** Publishes an image at the source and builds it: what a push gets. */
-export async function built(sides: Sides, name: string, image: TestImage): Promise<PushTask> {
+export async function built(
+  sides: Sides,
+  name: string,
+  image: TestImage,
+  build: Partial<BuildPushConfig> = {},
+  more: Pick<BuildTask, 'runStartedAt'> = {},
+): Promise<PushTask> {
   await publish(sides.registry, sides.sourceReference(name), image);
-  const task = buildTask(sides, name, image.top.descriptor.digest);
+  const task = { ...buildTask(sides, name, image.top.descriptor.digest, { ...BUILD, ...build }), ...more };
   return { ...task, built: await sides.engine.build(task, context()), repair: false };
 }
 
