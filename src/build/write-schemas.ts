@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,7 @@ import { INPUT_DEFAULTS, INPUT_FIELDS, inputVariable } from '../config/input-fie
 import { published, templateSchemaText } from '../config/published-schema.js';
 import { INPUT_ALIASES, runInputSchema } from '../contract/input.js';
 import { reportSchema } from '../report/schema.js';
+import { withFields } from './template-fields.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -59,11 +61,11 @@ Lists have commas. An empty variable counts as unset. The \`TEMPORAL_*\` names o
 
 ${environmentTable()}
 
-Whoever can start a workflow chooses its input, so the three \`ALLOWED_*\` lists say where this worker's secrets may go. Set \`REGISTRY\` or \`ALLOWED_REGISTRIES\` on a worker that others can start runs on: without either, \`REGISTRY_PASSWORD\` goes to whatever registry a run names.
+Whoever can start a workflow chooses its input, so \`ALLOWED_HARNESS_HOSTS\`, \`ALLOWED_REGISTRIES\` and \`ALLOWED_SECRETS\` say where this worker's secrets may go. Set \`REGISTRY\` or \`ALLOWED_REGISTRIES\` on a worker that others can start runs on: without either, \`REGISTRY_PASSWORD\` goes to whatever registry a run names.
 
 ## Templates
 \`gatherScanTemplate\` and \`buildPushTemplate\` are names: \`<TEMPLATE_DIR>/gather-scan/<name>.yaml\` and \`<TEMPLATE_DIR>/build-push/<name>.yaml\`, or the built-in \`default\`. Their fields are in [schema/gather-scan-template.schema.json](schema/gather-scan-template.schema.json) and
-[schema/build-push-template.schema.json](schema/build-push-template.schema.json); [templates/](../templates) has the built-in ones to copy. A change of labels, annotations, platforms or engine makes every copy anew; a change of the policy only scans again.
+[schema/build-push-template.schema.json](schema/build-push-template.schema.json); [templates.md](templates.md) says what they can do, with examples; [templates/](../templates) has the built-in ones to copy. A change of what is in the copies (labels, annotations, platforms, engine, tags, what is built) makes every copy anew; a change of policy or scanners only scans again.
 `;
 
 /** Every file that is made from a schema, by its path in the repository. */
@@ -75,6 +77,8 @@ export function generatedFiles(): Map<string, string> {
     [schema('build-push-template'), templateSchemaText('build-push')],
     [schema('report'), published(reportSchema, 'Report of a run', 'output')],
     ['docs/configuration.md', configuration()],
+    // Written by hand but for its tables of fields.
+    ['docs/templates.md', withFields(readFileSync(`${ROOT}docs/templates.md`, 'utf8'))],
   ]);
 }
 

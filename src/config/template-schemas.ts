@@ -75,7 +75,7 @@ export const gatherScanSchema = z.strictObject({
     .default([])
     .describe('Images to mirror that no field of the account names.'),
   scanners: scannersSchema.describe(
-    'What looks into the images: `trivy`, which must be there, and up to four programs that read an OCI layout and write SARIF.',
+    'What looks into the images: `trivy`, which must be there, and up to four programs that read an OCI layout and write SARIF. Default: `trivy` alone.',
   ),
   steps: stepsSchema(['before-gather', 'after-gather', 'before-scan', 'after-scan', 'after-run']).describe(
     'Programs of yours around gathering and scanning, and after the run.',
