@@ -35,7 +35,13 @@ export function sarifFindings(bytes: Buffer, scanner: string): Finding[] {
     const { stated, texts } = ofRule(rule);
     // The first to know something is believed. A rule's texts come late: Trivy has one rule for all packages that have a
     // vulnerability, and writes one of them there.
-    const sources = [fromProperties(result.properties), ...stated, ...own, ...texts, fromCoordinates(logical)];
+    const sources = [
+      fromProperties(result.properties),
+      ...stated,
+      ...own,
+      ...texts,
+      fromCoordinates(logical),
+    ];
     const first = <Name extends keyof Said>(name: Name): Said[Name] =>
       sources.find((one) => one[name] !== undefined)?.[name];
     const said = { package: first('package'), installed: first('installed'), fixed: first('fixed') };

@@ -17,6 +17,7 @@ import { formatReference } from '../../src/registry/reference.js';
 import { type TrivyOptions, TrivyScanner } from '../../src/scanners/trivy.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
+import { testPrograms } from '../support/programs.js';
 import { startRegistry } from '../support/registry-server.js';
 
 export const UPDATED_AT = '2026-11-01T00:00:00.000Z';
@@ -73,6 +74,7 @@ export async function startWorld() {
     fetcher: new SourceFetcher(client, content),
     content,
     registry: client,
+    programs: testPrograms({ TRIVY_CACHE_DIR: cacheDir }),
   };
   let images = 0;
   return {
