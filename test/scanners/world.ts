@@ -32,6 +32,10 @@ export const POLICY: Policy = {
 /** The database that is in the cache directory of a {@link startWorld}. */
 export const LOCAL: DatabasePin = { updatedAt: UPDATED_AT, digest: null, javaDigest: null };
 
+/** What a scanner's arguments have for the layout that it reads, and for where it writes. */
+export const LAYOUT = ['$', '{layout}'].join('');
+export const OUTPUT = ['$', '{output}'].join('');
+
 export interface TestContext extends StepContext {
   phases: string[];
 }
