@@ -14,9 +14,10 @@ import {
   type SecretSource,
   secretFromFile,
 } from './secret.js';
+import { type TemplateSettings, templateSettings } from './template-settings.js';
 
 /** The worker's own settings, read once at its start. Printing it shows no secret. */
-export interface WorkerEnvironment extends SecretSource {
+export interface WorkerEnvironment extends SecretSource, TemplateSettings {
   /** For the target registry only. */
   registryCredentials: { user: string; password: Secret } | null;
   harnessApiKey: Secret | null;
@@ -36,7 +37,6 @@ export interface WorkerEnvironment extends SecretSource {
   s3: S3Settings | null;
   contentDir: string;
   contentMaxBytes: number;
-  templateDir: string | null;
   /** The program, and exactly the variables that it may see. */
   trivy: { program: string; environment: Record<string, string> };
   /** Null when unset: the defaults of `AllowLists` count. */
@@ -120,6 +120,12 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     allowedHarnessHosts: value.ALLOWED_HARNESS_HOSTS ?? null,
     allowedRegistries: value.ALLOWED_REGISTRIES ?? null,
     allowedSecrets,
+    ...templateSettings({
+      allowedTemplateEnv: value.ALLOWED_TEMPLATE_ENV ?? [],
+      allowedStepEnv: value.ALLOWED_STEP_ENV ?? [],
+      isSecret: (name) => isAllowedSecret(`env:${name}`, allowedSecrets),
+      variable: (name) => env[name],
+    }),
     variable: (name) => {
       const text = env[name];
       return text === undefined ? undefined : new Secret(text);
