@@ -1,5 +1,6 @@
-import { AFTER_BLOCK } from '../contract/note.js';
+import { AFTER_BLOCK, AFTER_BUILD } from '../contract/note.js';
 import { SEVERITIES } from '../contract/verdict.js';
+import { decidingOf, standingScan } from './deciding.js';
 import type { Attention, Report, ReportImage } from './schema.js';
 import { ATTENTION_KINDS } from './schema.js';
 
@@ -51,9 +52,11 @@ const isHere = ({ outcome }: Pick<ReportImage, 'outcome'>): boolean =>
 
 function ofImage(
   report: Report,
-  { image, outcome, drift, verdict, platforms, target, fields }: ReportImage,
+  reported: ReportImage,
   add: (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void,
 ): void {
+  const { image, outcome, drift, platforms, target, fields } = reported;
+  const { verdict, afterBuild } = decidingOf(reported);
   if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
   if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
     add(outcome.kind, 'error', image, outcome.note);
@@ -67,20 +70,20 @@ function ofImage(
         outcome.kind === 'mirrored' ? 'it was put back' : 'it was not put back'
       }.`,
     );
-  const blind = platforms.filter(({ scan }) => scan?.status === 'not-scannable');
+  const blind = platforms.filter((platform) => standingScan(platform)?.status === 'not-scannable');
   if (blind.length > 0)
     add(
       'not-scannable',
       'warning',
       image,
-      `${blind.map(({ platform }) => platform).join(', ')}: ${blind[0]?.scan?.reason ?? 'nothing was recognised'}`,
+      `${blind.map(({ platform }) => platform).join(', ')}: ${(blind[0] && standingScan(blind[0])?.reason) ?? 'nothing was recognised'}`,
     );
   if (
     verdict?.decision === 'warn' &&
     outcome.kind !== 'blocked' &&
     (blind.length === 0 || hits(report, platforms))
   )
-    add('findings', 'warning', image, verdict.rule);
+    add('findings', 'warning', image, `${afterBuild ? AFTER_BUILD : ''}${verdict.rule}`);
   if (report.verdict.scanned && verdict === null && isHere({ outcome }))
     add('unscanned', 'warning', image, 'No scan of it is on record.');
 }
@@ -98,7 +101,11 @@ function hits(report: Report, platforms: ReportImage['platforms']): boolean {
   const policy = report.configuration?.policy;
   if (policy === undefined) return true;
   const severities = SEVERITIES.slice(0, SEVERITIES.indexOf(policy.failOn) + 1);
-  return platforms.some(({ scan }) =>
-    severities.some((severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0),
-  );
+  return platforms
+    .map(standingScan)
+    .some((scan) =>
+      severities.some(
+        (severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0,
+      ),
+    );
 }

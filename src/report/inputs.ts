@@ -8,6 +8,7 @@ import type { EvidenceStore } from '../store/evidence.js';
 import { readRecords, readVerdict } from './records.js';
 import type { EvidenceFile } from './schema-parts.js';
 import { type HostTraffic, sumTraffic, trafficKeys } from './traffic.js';
+import { earlierBuiltKey } from './verdicts.js';
 
 /**
  * Reads at once: 5,000 verdicts of 2 KB at 50 ms each, as from S3, take 8 s. A page of outcomes, the largest, has some
@@ -66,6 +67,10 @@ export async function readInputs(
         : [item.lastVerdict.key],
     ),
   );
+  for (const record of records) {
+    const key = earlierBuiltKey(record, summary.config);
+    if (key !== undefined) keys.add(key);
+  }
   const verdicts = new Map<string, Verdict>();
   for (const { key, bytes } of await Promise.all(
     [...keys].map(async (key) => ({ key, bytes: await read(key) })),
@@ -77,10 +82,15 @@ export async function readInputs(
     note('verdict of an earlier run', key, digestOf(bytes));
   }
 
-  const own = records.flatMap(({ outcome }) => ('verdict' in outcome ? (outcome.verdict ?? []) : []));
+  const own = records.flatMap(({ outcome }) =>
+    'verdict' in outcome ? [outcome.verdict ?? [], outcome.builtVerdict ?? []].flat() : [],
+  );
   for (const { platforms } of [...own, ...verdicts.values()])
-    for (const { platform, evidence: raw } of platforms)
+    for (const { platform, evidence: raw, others = [] } of platforms) {
       note(`scanner output, ${platform}`, raw.key, raw.digest);
+      for (const { scanner, evidence: output } of others)
+        note(`output of the scanner ${scanner}, ${platform}`, output.key, output.digest);
+    }
   return { records, verdicts, traffic: sumTraffic(counted), files: [...files.values()] };
 }
 

@@ -35,6 +35,8 @@ const planItem = z.discriminatedUnion('state', [
   }),
 ]);
 
+/** On what was built of it. */
+const builtVerdict = verdictSchema.optional();
 const steps = z.array(z.object({ step: z.enum(STEPS), at: z.string(), ms: z.number() }));
 const outcome = z.discriminatedUnion('kind', [
   z.object({
@@ -51,10 +53,11 @@ const outcome = z.discriminatedUnion('kind', [
       mountedBlobs: z.number(),
       uploadedBytes: z.number(),
     }),
+    builtVerdict,
     steps,
   }),
-  z.object({ kind: z.literal('rescanned'), verdict: verdictSchema, steps }),
-  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, steps }),
+  z.object({ kind: z.literal('rescanned'), verdict: verdictSchema, builtVerdict, steps }),
+  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, builtVerdict, steps }),
   z.object({ kind: z.literal('skipped'), reason: z.string() }),
   z.object({ kind: z.literal('unchanged') }),
   z.object({ kind: z.literal('unresolved'), reason: z.string() }),

@@ -9,7 +9,6 @@ import type { ProgramEnd, Programs } from '../programs/programs.js';
 import { digestOf, hexOf } from '../registry/digest.js';
 import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
-import { definitionOf } from './definition.js';
 import type { Finding } from './finding.js';
 import { writeImageLayout } from './image-layout.js';
 import { sarifFindings } from './sarif.js';
@@ -133,9 +132,12 @@ export class ExternalScanners {
   }
 }
 
-/** `scans/<platform manifest>/<scanner>/<its definition>-<run>.sarif` */
+/**
+ * `scans/<platform manifest>/<scanner>/<its definition>-<run>.sarif`: how it is run decides on what it finds, how long it
+ * may take does not.
+ */
 function keyOf(scanner: ExternalScanner, image: PlatformImage, runId: string): string {
   const safe = (text: string): string => text.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 100);
-  const definition = hexOf(digestOf(JSON.stringify(definitionOf(scanner)))).slice(0, 16);
+  const definition = hexOf(digestOf(JSON.stringify({ ...scanner, timeoutSeconds: 0 }))).slice(0, 16);
   return `scans/${hexOf(image.manifest.descriptor.digest)}/${safe(scanner.name)}/${definition}-${safe(runId)}.sarif`;
 }

@@ -33,8 +33,8 @@ export const POLICY: Policy = {
 export const LOCAL: DatabasePin = { updatedAt: UPDATED_AT, digest: null, javaDigest: null };
 
 /** What a scanner's arguments have for the layout that it reads, and for where it writes. */
-export const LAYOUT = ['$', '{layout}'].join('');
-export const OUTPUT = ['$', '{output}'].join('');
+export const LAYOUT = `\${layout}`;
+export const OUTPUT = `\${output}`;
 
 export interface TestContext extends StepContext {
   phases: string[];
