@@ -45,6 +45,8 @@ export interface WorkerEnvironment extends SecretSource, TemplateSettings {
   taskQueue: string;
   /** Written while the worker is healthy; null: nowhere. */
   healthFile: string | null;
+  /** Every secret of this worker's own, to be kept out of what others print. Made when asked for: never printed. */
+  ownSecrets(): string[];
   /** What a credential helper of docker's may see: all of it, but our own secrets. Made when asked for: never printed. */
   helperEnvironment(): Record<string, string>;
   /** What the environment says where the run's input is silent, by input field, still as text. */
@@ -130,6 +132,14 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
       const text = env[name];
       return text === undefined ? undefined : new Secret(text);
     },
+    ownSecrets: () => [
+      ...(password === null ? [] : [password.reveal()]),
+      ...Object.entries(env).flatMap(([name, text = '']) =>
+        SECRET_VALUE.test(name) || (!NO_SECRET.has(name) && isAllowedSecret(`env:${name}`, allowedSecrets))
+          ? [text]
+          : [],
+      ),
+    ],
     helperEnvironment: () => withoutOwnSecrets(env, allowedSecrets),
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
     healthFile: value.HEALTH_FILE === undefined ? null : resolve(value.HEALTH_FILE),
@@ -139,6 +149,9 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
 
 /** Ours whatever a run may name. Temporal's client also reads keys and headers (`TEMPORAL_GRPC_META_*`) from variables. */
 const OWN_SECRET = /^(?:HARNESS_API_KEY|REGISTRY_PASSWORD|TEMPORAL_.*)$/;
+/** Names whose values are secret. Of Temporal's, the others are an address and a namespace, which are common words. */
+const SECRET_VALUE =
+  /^(?:HARNESS_API_KEY|REGISTRY_PASSWORD|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|TEMPORAL_(?:API_KEY|GRPC_META_.*|CODEC_AUTH|TLS_CLIENT_KEY_DATA))$/;
 /** No secrets, though `env:*` names them: without them no helper is found, or finds its own settings. */
 const NO_SECRET = new Set(['PATH', 'HOME']);
 

@@ -97,12 +97,16 @@ export interface RunSummaryForReport {
   /** Null when the input was refused, or the run was cancelled before it was read. */
   config: RunConfig | null;
   database: DatabasePin | null;
+  /** The Docker Engine that built. Absent: none. */
+  engine?: EngineState;
   answeredBy: string | null;
   /** Evidence keys of the pages written by `recordOutcomes`. */
   pages: string[];
   accounts: AccountOutcome[];
   /** What ended the run early, if anything did. */
   ended: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; type: string; message: string };
+  /** How the run's own steps of templates ended. Absent: there were none. */
+  templateSteps?: StepEnd[];
 }
 
 export interface HolderState {

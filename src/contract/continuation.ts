@@ -1,7 +1,9 @@
+import type { EngineState } from './activities.js';
 import type { Digest, Reference } from './brand.js';
 import type { OutcomeKind } from './outcome.js';
 import type { DiscoverySummary, FieldRef, RunConfig } from './run.js';
 import type { SteeringState } from './steering.js';
+import type { StepEnd } from './template-step.js';
 import type { DatabasePin } from './verdict.js';
 
 /** A field whose image this run verified or found identical: what the account may be pointed at. */
@@ -25,8 +27,12 @@ export interface Continuation {
   counts: Record<OutcomeKind, number>;
   goodFields: GoodField[];
   database: DatabasePin | null;
+  /** Absent: nothing was built by one so far. */
+  engine?: EngineState;
   steering: Pick<SteeringState, 'paused' | 'maxConcurrency'>;
   /** ISO 8601 UTC. */
   startedAt: string;
   deadlineAt: string;
+  /** How the run's own steps of templates ended so far. Absent: there were none. */
+  templateSteps?: StepEnd[];
 }

@@ -51,9 +51,13 @@ export interface PlanResult {
   /** Evidence keys of all plan pages; `items` is cut at the first {@link PLAN_ITEMS_SHOWN}. */
   pages: string[];
   counts: Record<PlanState, number>;
-  /** The Docker Engine that would build, and what becomes of platforms that it can't. Absent: nothing is built. */
-  engine?: EngineState & Pick<BuildkitConfig, 'onUnbuildablePlatform'>;
+  /** Absent: nothing is built. */
+  engine?: PlannedEngine;
 }
+
+/** The Docker Engine that would build, or why there is none, and what becomes of platforms that it can't build. */
+export type PlannedEngine = Pick<BuildkitConfig, 'onUnbuildablePlatform'> &
+  ({ state: EngineState } | { state: null; fault: string });
 
 /** How many items a result carries inline, so that payloads stay small (design, decision 1). */
 export const PLAN_ITEMS_SHOWN = 100;

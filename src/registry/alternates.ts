@@ -64,7 +64,7 @@ export class AlternateSources implements Registry {
   ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
-    open: (part?: BlobPart) => Readable,
+    open: (part?: BlobPart) => AsyncIterable<Buffer>,
     options: Parameters<Registry['ensureBlob']>[3],
   ): Promise<UploadResult> {
     return this.inner.ensureBlob(repository, descriptor, open, options);

@@ -99,7 +99,7 @@ export class RegistryClient implements Registry {
   async ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
-    open: (part?: BlobPart) => Readable,
+    open: (part?: BlobPart) => AsyncIterable<Buffer>,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult> {
     const { signal } = options;

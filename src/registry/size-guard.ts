@@ -1,6 +1,13 @@
 import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 
+/** More or fewer bytes than were announced. */
+export const wrongSize = (what: string, size: number, found: string): FactoryError =>
+  new FactoryError(
+    'TransferCorrupt',
+    `${what} should have ${size} bytes but ${found}: it is fetched or sent again`,
+  );
+
 /** Takes exactly `size` bytes and passes them on but for the first `skip`; more or fewer are `TransferCorrupt`. */
 class SizeGuard extends Transform {
   readonly #size: number;
@@ -46,10 +53,7 @@ class SizeGuard extends Transform {
   }
 
   #corrupt(found: string): FactoryError {
-    return new FactoryError(
-      'TransferCorrupt',
-      `${this.#what} should have ${this.#size} bytes but ${found}: it is fetched or sent again`,
-    );
+    return wrongSize(this.#what, this.#size, found);
   }
 }
 

@@ -32,7 +32,7 @@ export interface HttpRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: URL;
   headers?: Readonly<Record<string, string>>;
-  body?: Buffer | string | Readable;
+  body?: Buffer | string | AsyncIterable<Buffer>;
   signal?: AbortSignal | undefined;
   /** A body that may be large comes or goes: pauses are bounded, the whole is not. */
   streaming?: boolean;
@@ -173,7 +173,7 @@ export class Transport {
         method: asked.method,
         // Nobody may compress a body on the way: digests and sizes are those of the bytes as stored.
         headers: { 'user-agent': this.#userAgent, 'accept-encoding': 'identity', ...asked.headers },
-        body: asked.body,
+        body: sendable(asked.body),
         signal,
         dispatcher: this.#connections.to(url),
         headersTimeout: upload ? this.timeouts.commit : this.timeouts.headers,
@@ -197,6 +197,9 @@ export class Transport {
     await this.#connections.close();
   }
 }
+
+/** undici's types ask for a stream; it takes any iterable, and pulls the next buffer when the one before is with the system. */
+const sendable = (body: HttpRequest['body']) => body as Buffer | string | Readable | undefined;
 
 /**
  * A `Location`, which may be relative (RFC 9110, 10.2.2), as a URL without user information.

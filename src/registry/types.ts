@@ -58,15 +58,15 @@ export interface Registry {
   ): Promise<Readable>;
   /**
    * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded, going on with an upload that
-   * broke off before. `open` gives a fresh stream of the part (of all without one), whose own errors come out as they
-   * are. Each (repository, digest) is looked at once in a client's life: a second
+   * broke off before. `open` gives the bytes of the part (of all without one) anew, and its own errors come out as they
+   * are; a buffer is not looked at any more when the one after the next is asked for. Each (repository, digest) is looked at once in a client's life: a second
    * call, also one at the same time, answers `present`. `onBytes` gets the sum that is there or sent; it goes back when an
    * upload does.
    */
   ensureBlob(
     repository: Repository,
     descriptor: Descriptor,
-    open: (part?: BlobPart) => Readable,
+    open: (part?: BlobPart) => AsyncIterable<Buffer>,
     options: { mountFrom?: Repository; signal?: AbortSignal; onBytes?: (sent: number) => void },
   ): Promise<UploadResult>;
   /** Forgets which blobs were seen in a repository, so that {@link ensureBlob} asks the registry again. */

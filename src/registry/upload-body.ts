@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import { blobName } from './blobs.js';
 import { RegistryError } from './errors.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
 import { uploadCall } from './session.js';
-import { guarded } from './size-guard.js';
+import { wrongSize } from './size-guard.js';
 import { type Answer, discard } from './transport.js';
 import type { BlobPart, Descriptor } from './types.js';
 
@@ -13,7 +13,7 @@ import type { BlobPart, Descriptor } from './types.js';
 export interface Upload {
   repository: Repository;
   descriptor: Descriptor;
-  open: (part?: BlobPart) => Readable;
+  open: (part?: BlobPart) => AsyncIterable<Buffer>;
   signal: AbortSignal | undefined;
   onBytes?: ((sent: number) => void) | undefined;
   /** The longest time without a byte sent, in milliseconds. */
@@ -41,31 +41,19 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
   const stalled = new AbortController();
   const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
   let ourError: { error: unknown } | undefined;
-  source.once('error', (error) => {
-    ourError ??= { error };
-  });
-  let counted = 0;
   const count = exchange.counter(url.host);
-  const body = guarded(source, {
-    size: part.length,
+  const body = exactly(source, part.length, {
     what,
-    onBytes: (sent) => {
-      count(sent - counted);
-      counted = sent;
+    onBytes: (length, sent) => {
+      count(length);
       // All is sent: from here the registry works, and the transport's own limit counts.
       if (sent < part.length) watch.refresh();
       else clearTimeout(watch);
-      try {
-        task.onBytes?.(part.from + sent);
-      } catch (error) {
-        ourError ??= { error };
-        throw error;
-      }
+      task.onBytes?.(part.from + sent);
     },
-  });
-  let bodyError: { error: unknown } | undefined;
-  body.once('error', (error) => {
-    bodyError ??= { error };
+    onError: (error) => {
+      ourError ??= { error };
+    },
   });
   const signal = AbortSignal.any([stalled.signal, ...(task.signal ? [task.signal] : [])]);
   const headers = { 'content-type': 'application/octet-stream', 'content-length': String(part.length) };
@@ -89,13 +77,36 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
         `${repository.host} took no byte of ${what} for ${idleMs / 1000} s: it is tried again`,
       );
     if (ourError !== undefined && !(error instanceof RegistryError)) throw ourError.error;
-    if (bodyError?.error instanceof FactoryError) throw bodyError.error;
     throw error;
   } finally {
     clearTimeout(watch);
-    source.on('error', () => {});
-    body.on('error', () => {});
-    source.destroy();
-    body.destroy();
+    // Ends it also where nobody has begun to read it. Not waited for: it may be waiting for bytes that don't come.
+    void body.return(undefined).catch(() => {});
+    if (source instanceof Readable) source.on('error', () => {}).destroy();
+  }
+}
+
+/**
+ * The bytes of `source`, which must be `size` of them.
+ *
+ * @param watch gets the length of each buffer and the sum; and what goes wrong here, since that is not the registry's
+ */
+async function* exactly(
+  source: AsyncIterable<Buffer>,
+  size: number,
+  watch: { what: string; onBytes: (length: number, sum: number) => void; onError: (error: unknown) => void },
+): AsyncGenerator<Buffer> {
+  let sum = 0;
+  try {
+    for await (const chunk of source) {
+      sum += chunk.length;
+      if (sum > size) throw wrongSize(watch.what, size, 'has more');
+      watch.onBytes(chunk.length, sum);
+      yield chunk;
+    }
+    if (sum < size) throw wrongSize(watch.what, size, `ended after ${sum}`);
+  } catch (error) {
+    watch.onError(error);
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactoryError } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
+import { RESERVED_FOLDER } from '../config/program-schema.js';
 import type { ExternalScanner } from '../contract/run.js';
 import type { EvidenceRef } from '../contract/verdict.js';
 import type { PlatformImage } from '../mirror/fetch.js';
@@ -107,7 +108,7 @@ export class ExternalScanners {
         {
           program: scanner,
           variables: { layout },
-          result: { path: 'output.sarif', maxBytes: MAX_SARIF_BYTES },
+          result: { path: `${RESERVED_FOLDER}/output.sarif`, maxBytes: MAX_SARIF_BYTES },
         },
         context,
       );

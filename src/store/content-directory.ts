@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
@@ -11,6 +10,7 @@ import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
 import type { Arriving, ContentStore } from './content.js';
 import { Growth, READ_BYTES, readPart } from './growth.js';
+import { hashFile } from './hashing.js';
 import { Ingest } from './ingest.js';
 import { Leases } from './leases.js';
 import { Room } from './room.js';
@@ -117,14 +117,12 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   async check(digest: Digest): Promise<boolean> {
-    const hash = createHash('sha256');
-    try {
-      const options = { highWaterMark: READ_BYTES };
-      for await (const chunk of createReadStream(this.pathOf(digest), options)) hash.update(chunk);
-    } catch (error) {
-      return absent(error) ?? false;
-    }
-    if (`sha256:${hash.digest('hex')}` === digest) return true;
+    const path = this.pathOf(digest);
+    const size = await this.sizeOf(digest);
+    if (size === undefined) return false;
+    const hash = hashFile(path);
+    hash.wrote(size);
+    if ((await hash.digest().catch(absent)) === digest) return true;
     await rm(this.pathOf(digest), { force: true });
     return false;
   }

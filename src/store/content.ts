@@ -7,10 +7,11 @@ export interface Arriving {
   /** Settles as {@link ContentStore.ensure} does; need not be waited for. */
   done: Promise<void>;
   /**
-   * A fresh stream of it or of a part, which waits for what has not come yet and fails as {@link done} does. It comes to
-   * the blob's end only when all of it was found to have its digest.
+   * Its bytes or those of a part, waiting for what has not come yet; fails as {@link done} does. It comes to the blob's
+   * end only when all of it was found to have its digest. A buffer may be used again once the one after the next was
+   * asked for.
    */
-  open(part?: BlobPart): Readable;
+  open(part?: BlobPart): AsyncIterable<Buffer>;
 }
 
 /**

@@ -41,24 +41,25 @@ export class Growth {
     this.#wake();
   }
 
-  /** A stream that waits for what is not there yet. It fails with the download's error. */
-  open(part: BlobPart = { from: 0, length: this.size }): Readable {
-    if (this.#state === 'whole') return readPart(this.path, part);
-    return Readable.from(this.#follow(part), { objectMode: false, highWaterMark: READ_BYTES });
-  }
-
-  async *#follow({ from, length }: BlobPart): AsyncGenerator<Buffer> {
+  /**
+   * The bytes, waiting for those that are not there yet. Each buffer is the reader's until it asks for the one after the
+   * next: two take turns, since new ones for all that passes had V8 collect garbage for a sixth of its time (measured).
+   * Fails with the download's error.
+   */
+  async *open({ from, length }: BlobPart = { from: 0, length: this.size }): AsyncGenerator<Buffer> {
     const end = from + length;
+    const size = Math.min(READ_BYTES, length);
+    let [buffer, other] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(length > READ_BYTES ? size : 0)];
     let file: FileHandle | undefined;
     try {
       for (let at = from; at < end; ) {
         const until = await this.#readable(at, end);
         file ??= await this.#open();
-        const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, until - at));
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, until - at), at);
         if (bytesRead === 0) throw new Error('a download became shorter while it was read');
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);
+        if (other.length > 0) [buffer, other] = [other, buffer];
       }
     } finally {
       await file?.close();

@@ -1,13 +1,12 @@
-import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { hexOf } from '../registry/digest.js';
 import type { Claims } from './claims.js';
-import { READ_BYTES } from './growth.js';
+import { hashFile } from './hashing.js';
 import { PartWriter } from './part-writer.js';
 import type { Room } from './room.js';
 import type { Progress } from './shared-downloads.js';
@@ -89,19 +88,22 @@ export class Ingest {
       received = 0;
     }
     const opening = received < size ? download(signal, received) : Promise.resolve(Readable.from([]));
+    const hash = hashFile(part);
     try {
-      const hash = createHash('sha256');
-      const [source] = await Promise.all([opening, hashStart(file, received, hash, signal)]);
+      const source = await opening;
       source.on('error', () => undefined); // reading it reports the error; before that nobody listens
       addAbortSignal(signal, source);
-      const writer = new PartWriter(file, received, (length) => progress.onWritten(part, length));
+      const onWritten = (length: number): void => {
+        hash.wrote(length);
+        progress.onWritten(part, length);
+      };
+      const writer = new PartWriter(file, received, onWritten);
       try {
-        if (received > 0) progress.onWritten(part, received);
+        if (received > 0) onWritten(received);
         for await (const chunk of source) {
           const bytes: Buffer = chunk;
           if (received + bytes.length > size)
             throw new Worthless(digest, `has more than the ${size} bytes that were announced`);
-          hash.update(bytes);
           received += bytes.length;
           await writer.add(bytes);
           progress.onBytes(received);
@@ -116,9 +118,10 @@ export class Ingest {
         throw corrupt(digest, why, error);
       }
       if (received < size) throw corrupt(digest, `ended after ${received} of ${size} bytes`);
-      if (`sha256:${hash.digest('hex')}` !== digest)
+      if ((await hash.digest()) !== digest)
         throw new Worthless(digest, 'has other bytes than its digest says');
     } finally {
+      hash.drop();
       opening.then(
         (source) => source.destroy(),
         () => undefined,
@@ -152,17 +155,6 @@ const corrupt = (digest: Digest, why: string, cause?: unknown): FactoryError =>
 class Worthless extends FactoryError {
   constructor(digest: Digest, why: string) {
     super('TransferCorrupt', `The download of ${digest} ${why}.`);
-  }
-}
-
-async function hashStart(file: FileHandle, length: number, hash: Hash, signal: AbortSignal): Promise<void> {
-  const buffer = Buffer.allocUnsafe(Math.min(length, READ_BYTES));
-  for (let at = 0; at < length; ) {
-    signal.throwIfAborted();
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), at);
-    if (bytesRead === 0) throw new Error('a part of a download became shorter');
-    hash.update(buffer.subarray(0, bytesRead));
-    at += bytesRead;
   }
 }
 

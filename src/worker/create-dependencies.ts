@@ -1,6 +1,6 @@
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.js';
-import { FactoryError } from '../common/errors.js';
 import { Lanes } from '../common/lanes.js';
 import { createAllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
@@ -9,7 +9,7 @@ import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
 import { BLOBS_AT_ONCE } from '../mirror/push-blobs.js';
-import type { Programs } from '../programs/programs.js';
+import { WorkerPrograms } from '../programs/worker-programs.js';
 import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
@@ -50,9 +50,11 @@ export async function createDependencies(
     targets.set(host, client);
     return client;
   };
-  const programs: Programs = {
-    run: () => Promise.reject(new FactoryError('NotAllowed', 'This worker runs no programs of templates.')),
-  };
+  const programs = await WorkerPrograms.open({
+    directory: join(environment.contentDir, 'programs'),
+    environment,
+    evidence,
+  });
   const dependencies: Dependencies = {
     environment,
     allowLists,
@@ -74,6 +76,7 @@ export async function createDependencies(
       registry: source,
       programs,
     }),
+    programs,
     locations: new BlobLocations(),
     lanes: new Lanes(BLOBS_AT_ONCE),
     harness: (account) => harness.client(account),

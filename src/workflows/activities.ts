@@ -44,6 +44,20 @@ export const scanning = profile({
   ...BEATING,
 });
 
+/** Programs that templates name; each call sets its own limits. */
+export const stepping = profile({
+  startToCloseTimeout: '15m',
+  scheduleToCloseTimeout: '3h',
+  ...BEATING,
+});
+
+/** Asks and clears a Docker Engine. */
+export const engineering = profile({
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '30m',
+  ...BEATING,
+});
+
 export const building = profile({
   startToCloseTimeout: '45m',
   scheduleToCloseTimeout: '3h',

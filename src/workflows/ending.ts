@@ -1,4 +1,10 @@
-import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+} from '@temporalio/workflow';
 import type { ReportRef, RunResult } from '../contract/outcome.js';
 import type { PlanResult } from '../contract/plan.js';
 import { attempt, type Stop } from './attempt.js';
@@ -16,14 +22,20 @@ const EVERY_END = 'outcome-at-every-end';
 /** A refusal is to be known at once, also where the evidence store is what is wrong. */
 const REFUSAL_REPORT_TIMEOUT = '1m';
 
+/** All steps after a run together: the report is there, and the time limit of the run near. */
+const AFTER_RUN = '10m';
+
 /** Writes the report and ends the run: Failed when an image or the account is not as it should be. */
 export async function endRun(run: Run, stop: Stop | undefined): Promise<RunResult> {
   run.state.steering.close('the images are done');
+  await CancellationScope.nonCancellable(() => run.clean());
   const { report, unreported } = await tryReport(run, stop);
+  const ownFailure = failureOf(run, stop, report, unreported);
+  const stepFailure = await afterRun(run, ownFailure ?? cancelledEnd(stop), report);
   const result = run.result(report);
   run.state.finish(result);
   await handlersFinished();
-  const failure = failureOf(run, stop, report, unreported);
+  const failure = ownFailure ?? stepFailure;
   if ((report !== null && stop?.cancellation === undefined) || patched(EVERY_END)) {
     showOutcome(failure ? 'failed' : stop ? 'cancelled' : 'success');
   }
@@ -84,6 +96,26 @@ async function tryReport(
     return { report: await CancellationScope.nonCancellable(() => run.report(ended)) };
   } catch (error) {
     return { report: null, unreported: rootFailure(error) };
+  }
+}
+
+/** What steps after the run are told of one that was cancelled. */
+const cancelledEnd = (stop: Stop | undefined): Failure | null =>
+  stop === undefined ? null : { type: 'Cancelled', message: 'the run was cancelled' };
+
+/** Also after a cancelled run: who waits for a notification wants to know just that. */
+async function afterRun(
+  run: Run,
+  failure: Failure | null,
+  report: ReportRef | null,
+): Promise<Failure | null> {
+  try {
+    return await CancellationScope.nonCancellable(() =>
+      CancellationScope.withTimeout(AFTER_RUN, () => run.afterRun(failure, report)),
+    );
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    return { type: 'StepFailed', message: `the steps after the run did not end within ${AFTER_RUN}` };
   }
 }
 

@@ -8,6 +8,9 @@ import { FACTORY_OUTCOME } from '../contract/search-attributes.js';
 export const needsWork = (item: PlanItem): item is ResolvedItem =>
   item.state !== 'unchanged' && item.state !== 'unresolved';
 
+/** Whether an engine has to make anything for it. */
+export const needsBuild = ({ state }: PlanItem): boolean => state === 'create' || state === 'update';
+
 /** The end of an item that the plan itself settles. */
 export const endWithoutWork = (item: ResolvedItem | UnresolvedItem): ImageOutcome =>
   item.state === 'unresolved' ? { kind: 'unresolved', reason: item.reason } : { kind: 'unchanged' };

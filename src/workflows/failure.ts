@@ -1,4 +1,11 @@
-import { ApplicationFailure, CancelledFailure, TemporalFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TemporalFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { FailureType } from '../contract/failure.js';
 
 export interface Failure {
   type: string;
@@ -25,6 +32,10 @@ export function rootFailure(error: unknown): Failure {
   // Anything else is a bug in workflow code: let Temporal retry the task and show it, rather than end the run.
   throw error;
 }
+
+/** Whether an activity failed in this way. */
+export const failedAs = (type: FailureType, error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === type;
 
 /** The same failure as this workflow's own end, never retried. */
 export const asEnd = ({ type, message }: Failure, details?: unknown): ApplicationFailure =>

@@ -1,20 +1,20 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  defineQuery,
-  isCancellation,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { BuildTask, PushTask } from '../contract/activities.js';
 import type { MirrorTask } from '../contract/mirror.js';
-import { PROGRESS_QUERY } from '../contract/names.js';
-import type { MirrorOutcome, PushSummary, Step, StepRecord } from '../contract/outcome.js';
-import type { ImageProgress } from '../contract/progress.js';
+import type { BuiltImage, MirrorOutcome, PushSummary } from '../contract/outcome.js';
+import type { StepEvent } from '../contract/template-step.js';
 import type { Verdict } from '../contract/verdict.js';
 import { building, pushing, scanning, verifying } from './activities.js';
 import { showOutcome } from './ends.js';
+import { failedAs } from './failure.js';
+import { TemplateSteps } from './template-steps.js';
+import { Track } from './track.js';
+
+/**
+ * What an engine built lies on the worker that built it. When that is gone, another one builds again; a cluster whose
+ * workers come and go faster than that needs a person.
+ */
+const MAX_BUILDS = 3;
 
 /**
  * One image: scan → gate → build → push → verify. How it ended is a value; it throws only when a step failed for good,
@@ -22,7 +22,7 @@ import { showOutcome } from './ends.js';
  */
 export async function mirrorImage(task: MirrorTask): Promise<MirrorOutcome> {
   try {
-    const outcome = await mirror(task);
+    const outcome = await new ImageMirror(task).run();
     showOutcome(outcome.kind);
     return outcome;
   } catch (error) {
@@ -31,90 +31,123 @@ export async function mirrorImage(task: MirrorTask): Promise<MirrorOutcome> {
   }
 }
 
-async function mirror(task: MirrorTask): Promise<MirrorOutcome> {
-  const track = new Track(task.image);
-  const verdict = await scan(task, track);
-  if (verdict?.decision === 'block') return { kind: 'blocked', verdict, steps: track.steps };
-  if (task.scanOnly) {
-    // A scan-only task always scans: the plan asked for it because a verdict is missing.
-    if (!verdict) throw ApplicationFailure.nonRetryable('asked for a scan without a scan', 'InvalidInput');
-    return { kind: 'rescanned', verdict, steps: track.steps };
+class ImageMirror {
+  readonly #track: Track;
+  readonly #steps: TemplateSteps;
+  readonly #build: BuildTask;
+
+  constructor(private readonly task: MirrorTask) {
+    const { runId, image, source, sourceDigest, target, build, runStartedAt } = task;
+    const identity = { runId, image, source, sourceDigest, target };
+    this.#build = { ...identity, build, ...(runStartedAt === undefined ? {} : { runStartedAt }) };
+    this.#track = new Track(image);
+    const workflowId = workflowInfo().parent?.workflowId ?? '';
+    this.#steps = new TemplateSteps(task.steps ?? [], {
+      id: runId,
+      workflowId,
+      startedAt: runStartedAt ?? '',
+    });
   }
-  const buildTask: BuildTask = { ...identity(task), build: task.build };
-  const built = await track.step('build', () =>
-    building.buildImage.executeWithOptions({ summary: `label ${task.image}` }, [buildTask]),
-  );
-  const push = await pushAndVerify({ ...buildTask, built }, track);
-  return { kind: 'mirrored', built, verdict, push, steps: track.steps };
-}
 
-async function scan(task: MirrorTask, track: Track): Promise<Verdict | null> {
-  const { scan } = task;
-  if (!scan) return null;
-  return track.step('scan', () =>
-    scanning.scanImage.executeWithOptions({ summary: `scan ${task.image}` }, [
-      { ...identity(task), ...scan },
-    ]),
-  );
-}
+  async run(): Promise<MirrorOutcome> {
+    const verdict = await this.#scanSource();
+    if (verdict?.decision === 'block') return { kind: 'blocked', verdict, ...this.#record() };
+    if (this.task.scanOnly) {
+      // A scan-only task always scans: the plan asked for it because a verdict is missing.
+      if (!verdict) throw ApplicationFailure.nonRetryable('asked for a scan without a scan', 'InvalidInput');
+      return { kind: 'rescanned', verdict, ...this.#record() };
+    }
+    for (let builds = 1; ; builds++) {
+      try {
+        return await this.#make(verdict);
+      } catch (error) {
+        if (!failedAs('BuiltContentLost', error) || builds === MAX_BUILDS) throw error;
+      }
+    }
+  }
 
-/**
- * What verify finds wrong (a blob the registry lost, a tag that someone moved) a second push mends, since it looks at
- * what is there and sends only what is not. Once: a registry that keeps losing content needs a person.
- */
-async function pushAndVerify(image: Omit<PushTask, 'repair'>, track: Track): Promise<PushSummary> {
-  for (let repair = false; ; repair = true) {
-    const task: PushTask = { ...image, repair };
-    const push = await track.step('push', () =>
-      pushing.pushImage.executeWithOptions({ summary: `push ${task.target}` }, [task]),
+  async #scanSource(): Promise<Verdict | null> {
+    const { scan, image } = this.task;
+    if (!scan) return null;
+    await this.#steps.at('before-scan', this.#about());
+    const verdict = await this.#track.step('scan', () =>
+      scanning.scanImage.executeWithOptions({ summary: `scan ${image}` }, [{ ...this.#identity(), ...scan }]),
     );
-    try {
-      await track.step('verify', () =>
-        verifying.verifyImage.executeWithOptions({ summary: `verify ${task.target}` }, [task]),
+    await this.#steps.at('after-scan', this.#about(null, verdict));
+    return verdict;
+  }
+
+  /** Builds, looks at what was built, pushes and verifies. @param verdict on the source */
+  async #make(verdict: Verdict | null): Promise<MirrorOutcome> {
+    const steps = this.#steps;
+    const { image, build } = this.task;
+    await steps.at('before-build', this.#about(null, verdict));
+    const summary = build.engine === 'registry' ? `label ${image}` : `build ${image}`;
+    const built = await this.#track.step('build', () =>
+      building.buildImage.executeWithOptions({ summary }, [this.#build]),
+    );
+    await steps.at('after-build', this.#about(built, verdict));
+    const builtVerdict = await this.#scanBuilt(built);
+    const both = builtVerdict === null ? {} : { builtVerdict };
+    if (verdict !== null && builtVerdict?.decision === 'block')
+      return { kind: 'blocked', verdict, ...both, ...this.#record() };
+    const about = this.#about(built, builtVerdict ?? verdict);
+    await steps.at('before-push', about);
+    const push = await this.#pushAndVerify({ ...this.#build, built });
+    await steps.at('after-push', about);
+    return { kind: 'mirrored', built, verdict, ...both, push, ...this.#record() };
+  }
+
+  /** What was only labelled has its source's layers, which were scanned. */
+  async #scanBuilt(built: BuiltImage): Promise<Verdict | null> {
+    const { scan, image } = this.task;
+    if (!scan || !built.platforms.some(({ how }) => how === 'built')) return null;
+    return this.#track.step('scan', () =>
+      scanning.scanImage.executeWithOptions({ summary: `scan ${image} as built` }, [
+        { ...this.#identity(), ...scan, built },
+      ]),
+    );
+  }
+
+  /**
+   * What verify finds wrong (a blob the registry lost, a tag that someone moved) a second push mends, since it looks at
+   * what is there and sends only what is not. Once: a registry that keeps losing content needs a person.
+   */
+  async #pushAndVerify(image: Omit<PushTask, 'repair'>): Promise<PushSummary> {
+    for (let repair = false; ; repair = true) {
+      const task: PushTask = { ...image, repair };
+      const push = await this.#track.step('push', () =>
+        pushing.pushImage.executeWithOptions({ summary: `push ${task.target}` }, [task]),
       );
-      return push;
-    } catch (error) {
-      if (repair || !isVerificationFailure(error)) throw error;
+      try {
+        await this.#track.step('verify', () =>
+          verifying.verifyImage.executeWithOptions({ summary: `verify ${task.target}` }, [task]),
+        );
+        return push;
+      } catch (error) {
+        if (repair || !failedAs('VerificationFailed', error)) throw error;
+      }
     }
   }
-}
 
-const isVerificationFailure = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.type === 'VerificationFailed';
-
-/** The part of the task that every activity gets. */
-const identity = ({ runId, image, source, sourceDigest, target }: MirrorTask) => ({
-  runId,
-  image,
-  source,
-  sourceDigest,
-  target,
-});
-
-const progressQuery = defineQuery<ImageProgress>(PROGRESS_QUERY);
-
-/** Which step the image is in and how long each took: for the query, the Web UI and the report. */
-class Track {
-  readonly steps: StepRecord[] = [];
-  #current: Step | null = null;
-
-  constructor(image: string) {
-    setHandler(progressQuery, () => ({ version: 1, image, step: this.#current, steps: this.steps }));
-    setCurrentDetails(`**${image}** for run \`${workflowInfo().parent?.workflowId ?? 'none'}\``);
+  #identity() {
+    const { runId, image, source, sourceDigest, target } = this.task;
+    return { runId, image, source, sourceDigest, target };
   }
 
-  async step<T>(step: Step, work: () => Promise<T>): Promise<T> {
-    const started = Date.now();
-    this.#current = step;
-    setCurrentDetails([...this.steps.map((s) => `- ${s.step}: ${s.ms} ms`), `- **${step}** …`].join('\n'));
-    try {
-      return await work();
-    } finally {
-      this.steps.push({ step, at: new Date(started).toISOString(), ms: Date.now() - started });
-      this.#current = null;
-      setCurrentDetails(this.steps.map((s) => `- ${s.step}: ${s.ms} ms`).join('\n'));
-    }
+  /** What a template's step is told of the image. */
+  #about(
+    built: BuiltImage | null = null,
+    verdict: Verdict | null = null,
+  ): Pick<StepEvent, 'image' | 'verdict'> {
+    const { image: name, source, sourceDigest, target } = this.task;
+    return {
+      image: { name, source, sourceDigest, target, ...(built === null ? {} : { digest: built.digest }) },
+      ...(verdict === null ? {} : { verdict: { decision: verdict.decision, rule: verdict.rule } }),
+    };
+  }
+
+  #record() {
+    return { steps: this.#track.steps, ...this.#steps.record() };
   }
 }

@@ -5,6 +5,7 @@ import type { ImageOutcome } from '../contract/outcome.js';
 import type { PlanItem, ResolvedItem } from '../contract/plan.js';
 import type { RunConfig } from '../contract/run.js';
 import { FACTORY_IMAGE } from '../contract/search-attributes.js';
+import { IMAGE_HOOKS, stepsAt } from '../contract/template-step.js';
 import type { DatabasePin } from '../contract/verdict.js';
 import { endWithoutWork, needsWork } from './ends.js';
 import { rootFailure } from './failure.js';
@@ -29,7 +30,7 @@ export function startItem(
     state.started(item, workflowId);
     state.ended({
       item,
-      outcome: await mirrorOne(mirrorTask(state.runId, config, item, database), workflowId),
+      outcome: await mirrorOne(mirrorTask(state, config, item, database), workflowId),
     });
   });
 }
@@ -52,12 +53,14 @@ async function mirrorOne(task: MirrorTask, workflowId: string): Promise<ImageOut
 }
 
 function mirrorTask(
-  runId: string,
+  { runId, startedAt }: Pick<RunState, 'runId' | 'startedAt'>,
   config: RunConfig,
   item: ResolvedItem,
   database: DatabasePin | null,
 ): MirrorTask {
   const { buildPush, gatherScan } = config;
+  const { scanners } = gatherScan;
+  const steps = stepsAt(config, ...IMAGE_HOOKS);
   return {
     runId,
     image: item.image,
@@ -73,7 +76,10 @@ function mirrorTask(
             policy: gatherScan.policy,
             policyDigest: gatherScan.policyDigest,
             database,
+            ...(scanners === undefined ? {} : { scanners }),
           },
     scanOnly: item.state === 'needs-scan',
+    runStartedAt: startedAt,
+    ...(steps.length === 0 ? {} : { steps }),
   };
 }

@@ -1,8 +1,9 @@
 import { workflowInfo } from '@temporalio/workflow';
+import type { EngineState } from '../contract/activities.js';
 import type { DiscoverySummary, RunConfig } from '../contract/run.js';
 import type { DatabasePin } from '../contract/verdict.js';
-import { planning, scanning } from './activities.js';
-import { needsWork } from './ends.js';
+import { engineering, planning, scanning } from './activities.js';
+import { needsBuild, needsWork } from './ends.js';
 import { startItem } from './mirror-item.js';
 import type { RunState } from './run-state.js';
 
@@ -15,6 +16,8 @@ const MAX_HISTORY_BYTES = 5_000_000;
 export interface PageCursor {
   nextPage: number;
   database: DatabasePin | null;
+  /** Absent until something is to be built by one. */
+  engine?: EngineState;
 }
 
 /**
@@ -44,6 +47,10 @@ export async function mirrorPages(
           [{ maxAgeHours }],
         );
       }
+      if (config.buildPush.buildkit && cursor.engine === undefined && items.some(needsBuild))
+        cursor.engine = await engineering.checkEngine.executeWithOptions({ summary: 'Docker Engine' }, [
+          { runId: state.runId },
+        ]);
       cursor.nextPage++;
       for (const item of items) startItem(state, config, item, cursor.database);
       await steering.hasRoom();

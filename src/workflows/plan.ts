@@ -1,15 +1,20 @@
-import { CancellationScope } from '@temporalio/workflow';
-import type { PlanItem, PlanResult, PlanState } from '../contract/plan.js';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { PlanItem, PlannedEngine, PlanResult, PlanState } from '../contract/plan.js';
 import { PLAN_ITEMS_SHOWN } from '../contract/plan.js';
 import type { DiscoverySummary, RunConfig } from '../contract/run.js';
-import { harness, planning } from './activities.js';
+import { engineering, harness, planning } from './activities.js';
+import { rootFailure } from './failure.js';
 
 export interface Plan {
   discovery: DiscoverySummary;
   items: PlanItem[];
   /** Evidence keys of the plan's pages. */
   pages: string[];
+  engine: PlannedEngine | null;
 }
+
+/** Whoever asks for a plan waits for it. */
+const ENGINE_ANSWERS_WITHIN = '1m';
 
 /** Pages asked at once: each already asks its images' registries in parallel. */
 const PAGES_AT_ONCE = 2;
@@ -43,7 +48,21 @@ export async function makePlan(
       items.push(...page.items);
     }
   }
-  return { discovery, items, pages };
+  return { discovery, items, pages, engine: await plannedEngine(runId, config) };
+}
+
+/** A plan is worth having without an engine, too. */
+async function plannedEngine(runId: string, { buildPush }: RunConfig): Promise<PlannedEngine | null> {
+  if (buildPush.buildkit === undefined) return null;
+  const { onUnbuildablePlatform } = buildPush.buildkit;
+  try {
+    const limit = { summary: 'Docker Engine', scheduleToCloseTimeout: ENGINE_ANSWERS_WITHIN } as const;
+    const state = await engineering.checkEngine.executeWithOptions(limit, [{ runId }]);
+    return { onUnbuildablePlatform, state };
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return { onUnbuildablePlatform, state: null, fault: rootFailure(error).message };
+  }
 }
 
 /** The plan as a workflow's result. */
@@ -63,5 +82,6 @@ export function planResult(runId: string, config: RunConfig, plan: Plan): PlanRe
     items: plan.items.slice(0, PLAN_ITEMS_SHOWN),
     pages: plan.pages,
     counts,
+    ...(plan.engine === null ? {} : { engine: plan.engine }),
   };
 }

@@ -51,6 +51,9 @@ export class RunState {
   #images = 0;
   #result: RunResult | undefined;
 
+  /** When the run began, ISO 8601 UTC: in its first execution. */
+  startedAt = workflowInfo().startTime.toISOString();
+
   constructor(
     readonly runId: string,
     private readonly outcomes: Outcomes,

@@ -1,4 +1,4 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { Continuation } from '../contract/continuation.js';
 import type { RunInput } from '../contract/input.js';
@@ -9,15 +9,17 @@ import {
   type RunResult,
 } from '../contract/outcome.js';
 import type { DiscoverySummary, RunConfig } from '../contract/run.js';
+import { stepsAt } from '../contract/template-step.js';
 import { undoOf } from '../contract/undo.js';
 import { updateAccount } from './account.js';
-import { harness, reporting, writingReport } from './activities.js';
+import { engineering, harness, reporting, writingReport } from './activities.js';
 import { deadlineOf } from './deadline.js';
 import { unfinishedEnd } from './ends.js';
-import { asEnd, type Failure } from './failure.js';
+import { asEnd, type Failure, rootFailure } from './failure.js';
 import { mirrorPages, type PageCursor } from './mirror-pages.js';
 import { Outcomes } from './outcomes.js';
 import { RunState } from './run-state.js';
+import { TemplateSteps } from './template-steps.js';
 
 /** So many images are named in a run's failure. */
 const NAMES_SHOWN = 5;
@@ -26,13 +28,14 @@ const NAMES_SHOWN = 5;
 export class Run {
   readonly state: RunState;
   deadlineAt = deadlineOf().toISOString();
-  #startedAt = workflowInfo().startTime.toISOString();
   #input: RunInput = {};
   #config: RunConfig | null = null;
   #discovery: DiscoverySummary | null = null;
   #cursor: PageCursor = { nextPage: 0, database: null };
   readonly #outcomes: Outcomes;
   readonly #accounts: AccountOutcome[] = [];
+  /** Of the run itself; null where its templates have none. */
+  #steps: TemplateSteps | null = null;
 
   constructor(runId: string) {
     this.#outcomes = new Outcomes(runId);
@@ -58,6 +61,7 @@ export class Run {
     this.#config = await harness.resolveRun.executeWithOptions({ summary: 'input, environment, templates' }, [
       input,
     ]);
+    this.#planSteps();
     this.state.steering.configure({ paused: false, maxConcurrency: this.config.maxConcurrency });
   }
 
@@ -66,9 +70,11 @@ export class Run {
     const { state, config } = this;
     if (this.#discovery === null) {
       state.enter('discover');
+      await this.#steps?.at('before-gather');
       this.#discovery = await harness.discoverImages.executeWithOptions({ summary: 'ask Harness' }, [
         { runId: state.runId, config },
       ]);
+      await this.#steps?.at('after-gather');
     }
     state.discovered(this.#discovery.images);
     state.enter('mirror');
@@ -95,8 +101,9 @@ export class Run {
       // Only an update of the account reads them.
       goodFields: this.config.modifyDefault ? this.state.goodFields : [],
       steering: { paused, maxConcurrency },
-      startedAt: this.#startedAt,
+      startedAt: this.state.startedAt,
       deadlineAt: this.deadlineAt,
+      ...(this.#steps?.record() ?? {}),
     };
   }
 
@@ -107,6 +114,7 @@ export class Run {
    */
   async report(ended: RunSummaryForReport['ended'], timeout?: '1m'): Promise<ReportRef> {
     const { state } = this;
+    const { engine } = this.#cursor;
     state.enter('report');
     const outcome = unfinishedEnd(ended);
     for (const item of state.unfinished()) state.ended({ item, outcome });
@@ -128,17 +136,46 @@ export class Run {
         {
           runId: state.runId,
           workflowId: workflowInfo().workflowId,
-          startedAt: this.#startedAt,
+          startedAt: this.state.startedAt,
           finishedAt: new Date().toISOString(),
           config: this.#config,
           database: this.#cursor.database,
+          ...(engine === undefined ? {} : { engine }),
           answeredBy: this.#discovery?.answeredBy ?? null,
           pages: this.#outcomes.pages,
           accounts: this.#accounts,
           ended,
+          ...(this.#steps?.record() ?? {}),
         },
       ],
     );
+  }
+
+  /** Takes what was built off the Docker Engine. What can't be removed now, a later run removes. */
+  async clean(): Promise<void> {
+    if (this.#cursor.engine === undefined) return;
+    await engineering.cleanEngine
+      .executeWithOptions({ summary: 'Docker Engine', scheduleToCloseTimeout: '2m' }, [
+        { runId: this.state.runId },
+      ])
+      .catch((error: unknown) => rootFailure(error));
+  }
+
+  /**
+   * Runs the templates' steps that come last. @returns the failure of one that may not fail
+   * @throws what cancels them
+   */
+  async afterRun(failure: Failure | null, report: ReportRef | null): Promise<Failure | null> {
+    if (this.#steps === null) return null;
+    const { counts } = this.state;
+    const sentence = failure?.message ?? `${this.state.done()} images: all as they should be`;
+    try {
+      await this.#steps.at('after-run', { result: { ok: failure === null, sentence, counts, report } });
+      return null;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return rootFailure(error);
+    }
   }
 
   result(report: ReportRef | null): RunResult {
@@ -151,6 +188,7 @@ export class Run {
       report,
       attention: this.state.attention,
       undo: undoOf(this.state.runId, this.#accounts, this.#input),
+      ...(this.#steps?.record() ?? {}),
     };
   }
 
@@ -180,17 +218,26 @@ export class Run {
       : ` (${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', …' : ''})`;
   }
 
+  #planSteps(): void {
+    const steps = stepsAt(this.config, 'before-gather', 'after-gather', 'after-run');
+    if (steps.length === 0) return;
+    const { runId: id, startedAt } = this.state;
+    this.#steps = new TemplateSteps(steps, { id, workflowId: workflowInfo().workflowId, startedAt });
+  }
+
   #takeOver(continuation: Continuation): void {
-    const { config, discovery, nextPage, database, outcomePages, counts, goodFields, steering } =
-      continuation;
+    const { config, discovery, nextPage, database, engine } = continuation;
+    const { outcomePages, counts, goodFields, steering } = continuation;
     this.#config = config;
+    this.#planSteps();
+    this.#steps?.ends.push(...(continuation.templateSteps ?? []));
     this.#discovery = discovery;
-    this.#cursor = { nextPage, database };
+    this.#cursor = { nextPage, database, ...(engine === undefined ? {} : { engine }) };
     this.#outcomes.pages.push(...outcomePages);
     Object.assign(this.state.counts, counts);
     this.state.goodFields.push(...goodFields);
     this.state.steering.configure(steering);
-    this.#startedAt = continuation.startedAt;
+    this.state.startedAt = continuation.startedAt;
     this.deadlineAt = continuation.deadlineAt;
   }
 }
