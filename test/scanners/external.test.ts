@@ -209,7 +209,7 @@ describe('a scanner beside Trivy', () => {
         () => `${writesTheirs()}; echo boom >&2; exit 1`,
         /code 1.*only 0.*boom/,
       ],
-      ['when a signal ends it', () => `${writesTheirs()}; kill -KILL $$`, /a signal/],
+      ['when a signal ends it', () => `${writesTheirs()}; kill -KILL $$`, /code 137/],
       ['when it writes nothing', () => 'echo fine', /wrote nothing to \$\{output\}.*fine/],
       ['when it writes an empty file', () => ': > "$2"', /wrote nothing/],
       ['when it writes garbage', () => 'echo garbage > "$2"', /not JSON/],
