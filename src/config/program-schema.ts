@@ -163,16 +163,8 @@ export const STEP_VARIABLES: Record<Hook, readonly string[]> = {
   'after-run': [...RUN_VARIABLES, 'event', 'report.json', 'report.html'],
 };
 
-/** What arguments of a scanner may have. */
-export const SCANNER_VARIABLES = [
-  ...IMAGE_VARIABLES,
-  'image',
-  'source',
-  'target',
-  'digest',
-  'layout',
-  'output',
-];
+/** What arguments of a scanner may have: what it says of a platform counts for every image that has it. */
+export const SCANNER_VARIABLES = ['layout', 'output'];
 
 /** Steps of one kind of template. @param hooks where they may go */
 export const stepsSchema = (hooks: readonly [Hook, ...Hook[]]) =>

@@ -99,11 +99,10 @@ export const filesDigested = (files: readonly TemplateFile[]): Json =>
     .map(({ path, evidence, executable }) => ({ path, digest: evidence.digest, executable }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 
-/** Of a program, what a digest covers. */
-export const programDigested = ({ command, args, env, files, timeoutSeconds }: Program) => ({
+/** Of a program, what a digest covers: how it is run, and what of; not how long it may take. */
+export const programDigested = ({ command, args, env, files }: Program) => ({
   command,
   args,
   env,
   files: filesDigested(files),
-  timeoutSeconds,
 });

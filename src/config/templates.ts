@@ -187,8 +187,8 @@ const digestedPrograms = (scanners: readonly ExternalScanner[], steps: readonly 
   otherScanners: someOf(scanners.map((one) => ({ name: one.name, ...programDigested(one) }))),
   steps: someOf(
     steps.map((step) => {
-      const { name, at, onFailure, attempts } = step;
-      return { name, at, onFailure, attempts, ...programDigested(step) };
+      const { name, at, onFailure, attempts, timeoutSeconds } = step;
+      return { name, at, onFailure, attempts, timeoutSeconds, ...programDigested(step) };
     }),
   ),
 });

@@ -10,23 +10,12 @@ import { scrub } from '../registry/errors.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { lastLine } from './output.js';
 import type { Programs, ProgramTask } from './programs.js';
+import { stepOutputKey } from './step-output.js';
 import { ProgramFailed } from './worker-programs.js';
 
 export interface StepDependencies {
   programs: Programs;
   evidence: EvidenceStore;
-}
-
-/** Where the outputs of a run's steps lie. */
-export const stepOutputs = (runId: string): string => `runs/${runId}/steps/`;
-
-/** Where a step's output lies; the last attempt's, when there were several. */
-export function stepOutputKey(
-  runId: string,
-  { at, step, image }: Pick<StepEvent, 'at' | 'step' | 'image'>,
-): string {
-  const of = image === undefined ? 'run' : image.name.replace(/[^A-Za-z0-9.-]+/g, '_').slice(-120);
-  return `${stepOutputs(runId)}${at}-${step}-${of}.txt`;
 }
 
 /**

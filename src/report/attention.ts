@@ -26,6 +26,7 @@ export function attentionOf(report: Report): Attention[] {
       'This run did not scan. Run again with scanning to make up for it.',
     );
   }
+  for (const step of report.templateSteps) ofStep('run', step, add);
   for (const account of report.accounts) {
     const subject = `${account.account} ${account.infra}`;
     if (account.kind === 'refused' || account.kind === 'failed')
@@ -50,12 +51,14 @@ export function attentionOf(report: Report): Attention[] {
 const isHere = ({ outcome }: Pick<ReportImage, 'outcome'>): boolean =>
   outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
 
-function ofImage(
-  report: Report,
-  reported: ReportImage,
-  add: (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void,
-): void {
-  const { image, outcome, drift, platforms, target, fields } = reported;
+type Add = (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void;
+
+function ofStep(subject: string, { ok, name, at, message }: Report['templateSteps'][number], add: Add): void {
+  if (!ok) add('step-failed', 'warning', subject, `Step ${name} of a template, ${at}: ${message}`);
+}
+
+function ofImage(report: Report, reported: ReportImage, add: Add): void {
+  const { image, outcome, drift, platforms, target, fields, templateSteps, skippedPlatforms } = reported;
   const { verdict, afterBuild } = decidingOf(reported);
   if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
   if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
@@ -69,6 +72,14 @@ function ofImage(
       `${target} ${drift === 'missing' ? 'was gone' : 'held something that the factory did not push'}; ${
         outcome.kind === 'mirrored' ? 'it was put back' : 'it was not put back'
       }.`,
+    );
+  for (const step of templateSteps) ofStep(image, step, add);
+  if (skippedPlatforms.length > 0)
+    add(
+      'platform-left-out',
+      'warning',
+      image,
+      `${skippedPlatforms.join(', ')}: not in the copy, since the Docker Engine can’t build it and the template says onUnbuildablePlatform: skip.`,
     );
   const blind = platforms.filter((platform) => standingScan(platform)?.status === 'not-scannable');
   if (blind.length > 0)

@@ -77,7 +77,7 @@ function imageRow(image: ReportImage): Markup {
   }${took > 0 && html`<small>${seconds(took)}</small>`}</td>
 <td>${decision(image)}</td>
 ${findings(image)}
-<td class="platform">${image.platforms.map((one) => html`<div>${one.platform}${standingScan(one)?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}</td>
+<td class="platform">${image.platforms.map((one) => html`<div>${one.platform}${one.how === 'built' && html`<small>built</small>`}${standingScan(one)?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}${image.skippedPlatforms.map((platform) => html`<div>${platform}<small>left out</small></div>`)}</td>
 <td class="keep">${short(image.sourceDigest)}</td>
 <td class="keep">${short(image.targetDigest)}</td>
 </tr>`;
@@ -114,7 +114,9 @@ function trailRows(image: ReportImage): Markup {
   const took = image.steps.map(({ step, ms }) => `${step} ${seconds(ms)}`).join(', ');
   return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
     image.source !== null && `from ${image.source}`
-  }${took !== '' && `; ${took}`}</small></th></tr>
+  }${took !== '' && `; ${took}`}${
+    image.buildLog !== null && html`; ${evidenceLink(image.buildLog.key, 'build log')}`
+  }</small></th></tr>
 <tr><td class="platform">all</td><td class="digest">${digestText(image.sourceDigest)}</td><td class="digest">${digestText(image.targetDigest)}</td>
 <td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}${
     builtVerdict !== null &&
@@ -125,9 +127,10 @@ ${image.platforms.map(
     platform,
     sourceDigest,
     targetDigest,
+    how,
     scan,
     builtScan,
-  }) => html`<tr><td class="platform">${platform}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
+  }) => html`<tr><td class="platform">${platform}${how === 'built' && html`<small>built</small>`}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
 <td>${scan !== null && scanText(scan)}${builtScan !== null && html`<div>after the build: ${scanText(builtScan)}</div>`}</td></tr>`,
 )}`;
 }

@@ -2,9 +2,10 @@ import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageRecord } from '../contract/outcome.js';
-import type { Verdict } from '../contract/verdict.js';
+import type { EvidenceRef, Verdict } from '../contract/verdict.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { readTemplateParts } from './read-templates.js';
 import { readRecords, readVerdict } from './records.js';
 import type { EvidenceFile } from './schema-parts.js';
 import { type HostTraffic, sumTraffic, trafficKeys } from './traffic.js';
@@ -25,6 +26,10 @@ export interface ReportInputs {
   traffic: HostTraffic[];
   /** Everything that was read, and every scanner's output behind it, with its hash; each once. */
   files: EvidenceFile[];
+  /** Texts of the run's templates, by key. */
+  templates: Map<string, string>;
+  /** Outputs of steps that no outcome refers to, since the step failed, by key. */
+  stepOutputs: Map<string, EvidenceRef>;
 }
 
 /** @throws FactoryError `EvidenceUnavailable`, also when a page of outcomes is missing or damaged */
@@ -91,7 +96,19 @@ export async function readInputs(
       for (const { scanner, evidence: output } of others)
         note(`output of the scanner ${scanner}, ${platform}`, output.key, output.digest);
     }
-  return { records, verdicts, traffic: sumTraffic(counted), files: [...files.values()] };
+  const { templates, stepOutputs } = await readTemplateParts(evidence, summary, records, {
+    read,
+    note,
+    signal,
+  });
+  return {
+    records,
+    verdicts,
+    traffic: sumTraffic(counted),
+    files: [...files.values()],
+    templates,
+    stepOutputs,
+  };
 }
 
 function pageOf(key: string, bytes: Buffer | undefined) {

@@ -2,13 +2,14 @@ import type { RunSummaryForReport } from '../contract/activities.js';
 import { noteOf } from '../contract/note.js';
 import { FAILING_OUTCOMES, type ImageOutcome, type ImageRecord } from '../contract/outcome.js';
 import type { VerdictSummary } from '../contract/plan.js';
-import type { PlatformVerdict, Verdict } from '../contract/verdict.js';
+import type { EvidenceRef, PlatformVerdict, Verdict } from '../contract/verdict.js';
 import { attentionOf } from './attention.js';
 import type { Changes } from './changes.js';
 import { listFindings } from './findings.js';
 import type { Report, ReportImage } from './schema.js';
 import type { EvidenceFile, ImageFindings } from './schema-parts.js';
 import { sentenceOf } from './sentence.js';
+import { stepsOf, templateOf } from './template-parts.js';
 import { clip, compare } from './text.js';
 import type { HostTraffic } from './traffic.js';
 import { builtVerdictOf, type EarlierVerdicts, verdictOf } from './verdicts.js';
@@ -22,6 +23,10 @@ export interface ReportExtras {
   changes?: (images: readonly ReportImage[]) => Changes | null;
   evidence?: readonly EvidenceFile[];
   traffic?: readonly HostTraffic[];
+  /** Texts of the run's templates, by key. */
+  templates?: ReadonlyMap<string, string>;
+  /** Outputs of steps that failed, by key. */
+  stepOutputs?: ReadonlyMap<string, EvidenceRef>;
 }
 
 const HOUR = 3_600_000;
@@ -71,8 +76,8 @@ export function buildReport(
             sourceRegistries: config.sourceRegistries,
             infra: config.infra,
             modifyDefault: config.modifyDefault,
-            gatherScanTemplate: { name: config.gatherScan.name, digest: config.gatherScan.digest },
-            buildPushTemplate: { name: config.buildPush.name, digest: config.buildPush.templateDigest },
+            gatherScanTemplate: templateOf(config.gatherScan, config.gatherScan.digest, extras),
+            buildPushTemplate: templateOf(config.buildPush, config.buildPush.templateDigest, extras),
             policy: {
               digest: config.gatherScan.policyDigest,
               failOn: config.gatherScan.policy.failOn,
@@ -83,6 +88,8 @@ export function buildReport(
             },
           },
     database,
+    engine: summary.engine ?? null,
+    templateSteps: stepsOf(summary.templateSteps, undefined, summary, extras),
     counts,
     findings,
     changes: extras.changes?.(images) ?? null,
@@ -136,10 +143,18 @@ function imageOf(
     },
     fields: item.fields,
     platforms: platformsOf(outcome, whole, built?.verdict ?? null),
+    skippedPlatforms: outcome.kind === 'mirrored' ? (outcome.built.skipped ?? []) : [],
+    buildLog: outcome.kind === 'mirrored' ? (outcome.built.log ?? null) : null,
     verdict: viewOf(own ?? last, whole, run, own === null ? (last?.key ?? null) : null),
     builtVerdict: built === null ? null : viewOf(built.verdict, built.verdict, run, built.key),
     findings: extras.findings?.get(clip(item.image, 300)) ?? { total: 0, list: [], unread: [] },
     steps: 'steps' in outcome ? outcome.steps : [],
+    templateSteps: stepsOf(
+      'templateSteps' in outcome ? outcome.templateSteps : undefined,
+      item.image,
+      run,
+      extras,
+    ),
     push: outcome.kind === 'mirrored' ? outcome.push : null,
   };
 }
@@ -182,6 +197,7 @@ function platformsOf(
       platform: clip(platform, 100),
       sourceDigest: copy?.source ?? scan?.digest ?? null,
       targetDigest: copy?.target ?? null,
+      how: copy === undefined ? null : (copy.how ?? 'labelled'),
       scan: scanOf(scan),
       builtScan: scanOf(afterBuild.get(platform)),
     };

@@ -2,13 +2,19 @@ import { z } from 'zod';
 import { STEPS } from '../contract/outcome.js';
 import { INFRAS } from '../contract/run.js';
 import { SEVERITIES } from '../contract/verdict.js';
-import { changesSchema, evidenceFileSchema, imageFindingsSchema, trafficSchema } from './schema-parts.js';
+import {
+  changesSchema,
+  engineSchema,
+  evidenceSchema as evidence,
+  evidenceFileSchema,
+  imageFindingsSchema,
+  templateSchema,
+  templateStepsSchema,
+  trafficSchema,
+} from './schema-parts.js';
 
 const digest = z.string().describe('`sha256:<64 hex>`');
 const time = z.string().describe('ISO 8601, UTC');
-const evidence = z
-  .object({ key: z.string(), digest: digest })
-  .describe('A file in the evidence store, and what its bytes hash to.');
 const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
 const decision = z.enum(['pass', 'warn', 'block']);
 
@@ -28,6 +34,10 @@ const platformSchema = z.object({
   platform: z.string(),
   sourceDigest: digest.nullable(),
   targetDigest: digest.nullable(),
+  how: z
+    .enum(['built', 'labelled'])
+    .nullable()
+    .describe('`built` by a Docker Engine, or only labelled; null when nothing was made in this run.'),
   scan: scanSchema.nullable().describe('Of the source.'),
   builtScan: scanSchema
     .nullable()
@@ -72,6 +82,10 @@ const imageSchema = z.object({
   }),
   fields: z.array(z.object({ infra: z.enum(INFRAS), field: z.string() })),
   platforms: z.array(platformSchema),
+  skippedPlatforms: z
+    .array(z.string())
+    .describe('Left out, since the Docker Engine can’t build them and the template says skip.'),
+  buildLog: evidence.nullable().describe('What the Docker Engine printed.'),
   verdict: verdictSchema.nullable().describe('On the source.'),
   builtVerdict: verdictSchema
     .nullable()
@@ -80,6 +94,7 @@ const imageSchema = z.object({
     ),
   findings: imageFindingsSchema,
   steps: z.array(z.object({ step: z.enum(STEPS), at: time, ms: z.number().min(0) })),
+  templateSteps: templateStepsSchema,
   push: z
     .object({
       blobs: z.int(),
@@ -101,6 +116,8 @@ export const ATTENTION_KINDS = [
   'findings',
   'not-scannable',
   'unscanned',
+  'step-failed',
+  'platform-left-out',
   'exception-expired',
   'skipped',
 ] as const;
@@ -151,8 +168,8 @@ export const reportSchema = z
         sourceRegistries: z.array(z.string()),
         infra: z.array(z.enum(INFRAS)),
         modifyDefault: z.boolean(),
-        gatherScanTemplate: z.object({ name: z.string(), digest }),
-        buildPushTemplate: z.object({ name: z.string(), digest }),
+        gatherScanTemplate: templateSchema,
+        buildPushTemplate: templateSchema,
         policy: z.object({
           digest,
           failOn: z.enum(SEVERITIES),
@@ -168,6 +185,10 @@ export const reportSchema = z
       .object({ updatedAt: time, digest: digest.nullable(), javaDigest: digest.nullable() })
       .nullable()
       .describe('The vulnerability database that this run used.'),
+    engine: engineSchema.nullable(),
+    templateSteps: templateStepsSchema.describe(
+      'How the run’s own steps of templates ended, up to its report.',
+    ),
     counts: z.record(z.string(), z.int().min(0)).describe('Images by outcome.'),
     findings: z
       .object({ total: z.int().min(0), listed: z.int().min(0), exported: z.int().min(0) })

@@ -62,6 +62,8 @@ export async function writeReport(
     findings,
     evidence: inputs.files,
     traffic: inputs.traffic,
+    templates: inputs.templates,
+    stepOutputs: inputs.stepOutputs,
     changes: (images) =>
       previous === undefined ? null : changesSince(previous.earlier, previous.key, images),
   });
