@@ -14,6 +14,7 @@ export const DOCUMENTS = [
   'docs/operating.md',
   'docs/registries.md',
   'docs/reliability.md',
+  'docs/scanners.md',
   'docs/tools.md',
   'docs/troubleshooting.md',
 ] as const;
