@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HOOKS, type Hook } from '../contract/run.js';
+import { quoted } from './suggest.js';
 import { ALWAYS, checked, repeated } from './template-parts.js';
 import { IMAGE_VARIABLES, RUN_VARIABLES, variableFaults } from './variables.js';
 
@@ -46,10 +47,11 @@ export const filesSchema = (reserved: readonly string[]) =>
             message,
           });
         if (reserved.some((name) => path === name || path.startsWith(`${name}/`)))
-          say(`is ${path}, a name that is not free there: give it another path`);
-        else if (paths.indexOf(path) < index) say(`is ${path}, as another file has it: give it another path`);
+          say(`is ${quoted(path)}, a name that is not free there: give it another path`);
+        else if (paths.indexOf(path) < index)
+          say(`is ${quoted(path)}, as another file has it: give it another path`);
         else if (paths.some((other) => other.startsWith(`${path}/`)))
-          say(`is ${path}, which is the folder of another file: give it another path`);
+          say(`is ${quoted(path)}, which is the folder of another file: give it another path`);
       }
     })
     .default([]);
@@ -118,7 +120,7 @@ const program = {
           context.addIssue({
             code: 'custom',
             path: [index],
-            message: `is ${one}, which the factory sets itself`,
+            message: `is ${quoted(one)}, which the factory sets itself`,
           });
     })
     .default([])
@@ -137,7 +139,7 @@ function ownFileFault({ command, files }: ProgramLike): string | undefined {
   const path = command.slice(2);
   return files.some((file) => (file.path ?? file.from) === path)
     ? undefined
-    : `is ${command}, and no file of its files is put there`;
+    : `is ${quoted(command)}, and no file of its files is put there`;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -255,6 +257,6 @@ function uniqueNames(list: unknown, context: Issues): void {
     context.addIssue({
       code: 'custom',
       path: [names.lastIndexOf(twice)],
-      message: `has the name ${twice}, as another one does`,
+      message: `has the name ${quoted(twice)}, as another one does`,
     });
 }

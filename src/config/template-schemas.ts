@@ -6,6 +6,7 @@ import { DOCKER_HUB, formatReference, isTag, parseReference } from '../registry/
 import { dockerfileFaults } from './dockerfile.js';
 import { globFault, platformFault } from './input-fields.js';
 import { filesSchema, scannersSchema, stepsSchema } from './program-schema.js';
+import { quoted } from './suggest.js';
 import { ALWAYS, checked, repeated, withVariables, words } from './template-parts.js';
 import { expand, expandEnv, IMAGE_VARIABLES, tagVariables, variableFaults } from './variables.js';
 
@@ -161,7 +162,7 @@ export const buildPushSchema = z
           context.addIssue({
             code: 'custom',
             path: [tags.lastIndexOf(twice)],
-            message: `is ${twice}, as another one is`,
+            message: `is ${quoted(twice)}, as another one is`,
           });
       })
       .default([])
