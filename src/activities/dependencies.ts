@@ -8,6 +8,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import type { HarnessClient } from '../harness/client.js';
 import type { BlobLocations } from '../mirror/blob-locations.js';
 import type { SourceFetcher } from '../mirror/fetch.js';
+import type { Programs } from '../programs/programs.js';
 import type { Registry } from '../registry/types.js';
 import type { RunTraffic } from '../report/traffic.js';
 import type { Scanner } from '../scanners/scanner.js';
@@ -32,6 +33,8 @@ export interface Dependencies {
   fetcher: SourceFetcher;
   engine: BuildEngine;
   scanner: Scanner;
+  /** Runs what templates name. */
+  programs: Programs;
   locations: BlobLocations;
   lanes: Lanes;
   /** A client for an account, after the allow-lists were asked. */

@@ -13,6 +13,7 @@ import { recordUnreached } from './record-unreached.js';
 import { resolveRestore } from './resolve-restore.js';
 import { resolveRun } from './resolve-run.js';
 import { restoreAccount } from './restore-account.js';
+import { runTemplateStep } from './run-template-step.js';
 import { scanImage } from './scan-image.js';
 import { snapshotAccount } from './snapshot-account.js';
 import { updateAccount } from './update-account.js';
@@ -40,7 +41,7 @@ export const createActivities = (dependencies: Dependencies): Activities => ({
   resolveRestore: resolveRestore(dependencies),
   resolveRun: resolveRun(dependencies),
   restoreAccount: restoreAccount(dependencies),
-  runTemplateStep: notYet,
+  runTemplateStep: runTemplateStep(dependencies),
   scanImage: scanImage(dependencies),
   snapshotAccount: snapshotAccount(dependencies),
   updateAccount: updateAccount(dependencies),

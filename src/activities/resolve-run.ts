@@ -4,6 +4,6 @@ import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
 
 export const resolveRun =
-  ({ environment }: Dependencies): Activities['resolveRun'] =>
+  ({ environment, evidence }: Dependencies): Activities['resolveRun'] =>
   (input) =>
-    runStep(() => resolveRunConfig(input, environment, { now: new Date() }));
+    runStep(({ signal }) => resolveRunConfig(input, environment, { now: new Date(), evidence, signal }));

@@ -1,18 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { environmentSchema } from '../config/environment-schema.js';
 import { INPUT_DEFAULTS, INPUT_FIELDS, inputVariable } from '../config/input-fields.js';
-import { buildPushSchema, gatherScanSchema } from '../config/template-schemas.js';
+import { published, templateSchemaText } from '../config/published-schema.js';
 import { INPUT_ALIASES, runInputSchema } from '../contract/input.js';
 import { reportSchema } from '../report/schema.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-/** A schema as published: of what a person writes (`input`) or of what we write (`output`). */
-const published = (schema: z.ZodType, title: string, io: 'input' | 'output'): string =>
-  `${JSON.stringify({ title, ...z.toJSONSchema(schema, { io }) }, null, 2)}\n`;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
@@ -76,11 +71,8 @@ export function generatedFiles(): Map<string, string> {
   const schema = (name: string): string => `docs/schema/${name}.schema.json`;
   return new Map([
     [schema('run-input'), published(runInputSchema, 'Input of a run', 'input')],
-    [
-      schema('gather-scan-template'),
-      published(gatherScanSchema, 'Template of gathering and scanning', 'input'),
-    ],
-    [schema('build-push-template'), published(buildPushSchema, 'Template of building and pushing', 'input')],
+    [schema('gather-scan-template'), templateSchemaText('gather-scan')],
+    [schema('build-push-template'), templateSchemaText('build-push')],
     [schema('report'), published(reportSchema, 'Report of a run', 'output')],
     ['docs/configuration.md', configuration()],
   ]);

@@ -10,6 +10,7 @@ import { addScheduleCommand } from './schedule.js';
 import { addSetupCommand } from './setup.js';
 import { addStatusCommand } from './status.js';
 import { addSteerCommands } from './steer.js';
+import { addTemplateCommands } from './template.js';
 import { addWatchCommand } from './watch.js';
 import { addWorkerCommand } from './worker.js';
 
@@ -34,6 +35,7 @@ export function createProgram(argv: readonly string[] = []): Command {
     addRestoreCommand,
     addWorkerCommand,
     addDoctorCommand,
+    addTemplateCommands,
     addDemoCommand,
   ])
     add(program);

@@ -5,12 +5,19 @@ export class FactoryError extends Error {
   readonly type: FailureType;
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  readonly #attempts: number | undefined;
 
-  constructor(type: FailureType, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  /** @param options.attempts how many times it is worth trying, where that is not a matter of its type alone */
+  constructor(
+    type: FailureType,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; attempts?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = type;
     this.type = type;
     this.retryAfterMs = options.retryAfterMs;
+    this.#attempts = options.attempts;
   }
 
   /** Whether the same call can succeed later. */
@@ -21,7 +28,7 @@ export class FactoryError extends Error {
   /** How many times it is worth trying; infinite where only time bounds it. */
   get attempts(): number {
     const failure: { retryable: boolean; attempts?: number } = FAILURES[this.type];
-    return failure.attempts ?? Number.POSITIVE_INFINITY;
+    return this.#attempts ?? failure.attempts ?? Number.POSITIVE_INFINITY;
   }
 }
 

@@ -13,7 +13,12 @@ export interface RunOptions {
   timeoutMs: number;
   /** Standard output beyond this is an error; standard error is cut to its last 8 KiB. */
   maxOutputBytes?: number;
+  /** Gets what it prints on either stream, in its order (with `endsWithUs`); the result has none of it then. */
+  onOutput?: (chunk: Buffer) => void;
 }
+
+/** A program was ended because it took longer than it may. */
+export class TookTooLong extends Error {}
 
 export interface RunResult {
   code: number | null;
@@ -28,10 +33,13 @@ export const STDERR_TAIL = 8 * 1024;
  * Standard input is a pipe that only we hold. However we end, the kernel closes it, and the process group, which this
  * shell leads, is killed. The same text for every program: what runs is in the arguments. A shell takes 15 ms (measured).
  */
-const LIFELINE = `exec 3<&0 </dev/null
+const lifeline = (redirect: string): string => `exec 3<&0 </dev/null ${redirect}
 "$@" 3<&- & child=$!
 { read -r line <&3; kill -KILL -$$; } >/dev/null 2>&1 &
 wait "$child"`;
+const LIFELINE = lifeline('');
+/** The same with one pipe for both streams: only so their order is kept. */
+const MERGED = lifeline('2>&1');
 
 /** Ends a child and everything it started. The child must lead its own process group (`detached: true`). */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
@@ -56,9 +64,9 @@ export async function runProgram(
   options: RunOptions,
 ): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const { endsWithUs = false } = options;
+  const { endsWithUs = false, onOutput } = options;
   const [file, ...all] = endsWithUs
-    ? ['/bin/sh', '-c', LIFELINE, 'sh', program, ...args]
+    ? ['/bin/sh', '-c', onOutput === undefined ? LIFELINE : MERGED, 'sh', program, ...args]
     : [program, ...args];
   const child = spawn(file, all, {
     env: options.env,
@@ -81,18 +89,20 @@ export async function runProgram(
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(
-    () => stop(new Error(`${program} took longer than ${options.timeoutMs / 1000} s`)),
+    () => stop(new TookTooLong(`${program} took longer than ${options.timeoutMs / 1000} s`)),
     options.timeoutMs,
   );
   const out: Buffer[] = [];
   let size = 0;
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => {
+    if (onOutput !== undefined) return onOutput(chunk);
     size += chunk.length;
     if (size > (options.maxOutputBytes ?? 1 << 20)) stop(new Error(`${program} printed more than it may`));
     else out.push(chunk);
   });
   child.stderr.on('data', (chunk: Buffer) => {
+    if (onOutput !== undefined) return onOutput(chunk);
     err = (err + chunk.toString('utf8')).slice(-STDERR_TAIL);
   });
   try {

@@ -46,6 +46,10 @@ const secretPattern = (part: string): string | { fault: string } =>
   parseSecretReference(part.replaceAll('*', 'x')) === undefined
     ? { fault: 'is not env:NAME or file:/absolute/path (with * for a part of a name)' }
     : part;
+const variablePattern = (part: string): string | { fault: string } =>
+  /^[A-Za-z_*][A-Za-z0-9_*]{0,127}$/.test(part)
+    ? part
+    : { fault: 'is not the name of a variable (with * for a part of it)' };
 const flag = (description: string, fallback = '`false`') =>
   z.enum(['true', 'false', '1', '0'], 'must be true or false').optional().meta({ description, fallback });
 
@@ -156,7 +160,10 @@ export const environmentSchema = z.object({
       description: 'How large that folder may grow, in gigabytes (10⁹ bytes).',
       fallback: '`20`',
     }),
-  TEMPLATE_DIR: text('Folder with `gather-scan/<name>.yaml` and `build-push/<name>.yaml`.', 'built-ins only'),
+  TEMPLATE_DIR: text(
+    'Folder with `gather-scan/<name>.yaml`, `build-push/<name>.yaml`, and in `files/` what they name.',
+    'built-ins only',
+  ),
   TRIVY_PATH: text('The Trivy program.', '`trivy` on `PATH`'),
   TRIVY_CACHE_DIR: text('Where Trivy keeps its databases.', 'Trivy’s own'),
   TRIVY_DB_REPOSITORY: text('Where Trivy’s vulnerability database comes from.', 'Trivy’s own'),
@@ -178,6 +185,16 @@ export const environmentSchema = z.object({
     secretPattern,
     'Secrets that a run may name: a list of `env:NAME` and `file:/path`, `*` for any part of a name.',
     '`env:HARNESS_API_KEY`, the worker’s own `HARNESS_API_KEY_SECRET`, and `file:/run/secrets/*` unless `REGISTRY_PASSWORD_FILE` is there',
+  ),
+  ALLOWED_TEMPLATE_ENV: list(
+    variablePattern,
+    'Variables of this worker that templates may have in labels, annotations, build arguments, tags and arguments, as `${env.NAME}`: a list of names, `*` for any part of one. Their values end in Temporal’s history and in images; the worker’s own secrets are never given.',
+    'none',
+  ),
+  ALLOWED_STEP_ENV: list(
+    variablePattern,
+    'Variables of this worker that templates may give to their programs (steps and scanners): a list of names, `*` for any part of one. Their values stay on the worker. Its own secrets are given only where they are named literally.',
+    'none',
   ),
   HEALTH_FILE: text(
     'A file that the worker writes every 10 s as long as it polls and Temporal answers: older than a minute means unhealthy.',

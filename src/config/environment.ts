@@ -14,9 +14,10 @@ import {
   type SecretSource,
   secretFromFile,
 } from './secret.js';
+import { type TemplateSettings, templateSettings } from './template-settings.js';
 
 /** The worker's own settings, read once at its start. Printing it shows no secret. */
-export interface WorkerEnvironment extends SecretSource {
+export interface WorkerEnvironment extends SecretSource, TemplateSettings {
   /** For the target registry only. */
   registryCredentials: { user: string; password: Secret } | null;
   harnessApiKey: Secret | null;
@@ -36,7 +37,6 @@ export interface WorkerEnvironment extends SecretSource {
   s3: S3Settings | null;
   contentDir: string;
   contentMaxBytes: number;
-  templateDir: string | null;
   /** The program, and exactly the variables that it may see. */
   trivy: { program: string; environment: Record<string, string> };
   /** Null when unset: the defaults of `AllowLists` count. */
@@ -45,6 +45,8 @@ export interface WorkerEnvironment extends SecretSource {
   taskQueue: string;
   /** Written while the worker is healthy; null: nowhere. */
   healthFile: string | null;
+  /** Every secret of this worker's own, to be kept out of what others print. Made when asked for: never printed. */
+  ownSecrets(): string[];
   /** What a credential helper of docker's may see: all of it, but our own secrets. Made when asked for: never printed. */
   helperEnvironment(): Record<string, string>;
   /** What the environment says where the run's input is silent, by input field, still as text. */
@@ -120,10 +122,24 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     allowedHarnessHosts: value.ALLOWED_HARNESS_HOSTS ?? null,
     allowedRegistries: value.ALLOWED_REGISTRIES ?? null,
     allowedSecrets,
+    ...templateSettings({
+      allowedTemplateEnv: value.ALLOWED_TEMPLATE_ENV ?? [],
+      allowedStepEnv: value.ALLOWED_STEP_ENV ?? [],
+      isSecret: (name) => isAllowedSecret(`env:${name}`, allowedSecrets),
+      variable: (name) => env[name],
+    }),
     variable: (name) => {
       const text = env[name];
       return text === undefined ? undefined : new Secret(text);
     },
+    ownSecrets: () => [
+      ...(password === null ? [] : [password.reveal()]),
+      ...Object.entries(env).flatMap(([name, text = '']) =>
+        SECRET_VALUE.test(name) || (!NO_SECRET.has(name) && isAllowedSecret(`env:${name}`, allowedSecrets))
+          ? [text]
+          : [],
+      ),
+    ],
     helperEnvironment: () => withoutOwnSecrets(env, allowedSecrets),
     taskQueue: value.TEMPORAL_TASK_QUEUE ?? DEFAULT_TASK_QUEUE,
     healthFile: value.HEALTH_FILE === undefined ? null : resolve(value.HEALTH_FILE),
@@ -133,6 +149,9 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
 
 /** Ours whatever a run may name. Temporal's client also reads keys and headers (`TEMPORAL_GRPC_META_*`) from variables. */
 const OWN_SECRET = /^(?:HARNESS_API_KEY|REGISTRY_PASSWORD|TEMPORAL_.*)$/;
+/** Names whose values are secret. Of Temporal's, the others are an address and a namespace, which are common words. */
+const SECRET_VALUE =
+  /^(?:HARNESS_API_KEY|REGISTRY_PASSWORD|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|TEMPORAL_(?:API_KEY|GRPC_META_.*|CODEC_AUTH|TLS_CLIENT_KEY_DATA))$/;
 /** No secrets, though `env:*` names them: without them no helper is found, or finds its own settings. */
 const NO_SECRET = new Set(['PATH', 'HOME']);
 

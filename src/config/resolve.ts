@@ -1,5 +1,6 @@
 import type { HarnessTarget, RunConfig } from '../contract/run.js';
 import { DOCKER_HUB } from '../registry/reference.js';
+import type { EvidenceStore } from '../store/evidence.js';
 import { createAllowLists } from './allow-lists.js';
 import type { WorkerEnvironment } from './environment.js';
 import { type Fault, refusal } from './faults.js';
@@ -8,6 +9,7 @@ import { readInput } from './input.js';
 import { INPUT_DEFAULTS, type InputField } from './input-fields.js';
 import { isBelow, readRegistryPrefix } from './registry-prefix.js';
 import { sizeFault } from './run-config-size.js';
+import { keep } from './template-evidence.js';
 import { loadBuildPush, loadGatherScan } from './templates.js';
 
 export { resolveHarnessTarget } from './harness-target.js';
@@ -16,6 +18,9 @@ export { resolveHarnessTarget } from './harness-target.js';
 export interface ResolveDependencies {
   /** The moment that decides which exceptions still count. */
   now: Date;
+  /** Where the templates' text and files are kept for the run. Absent: nowhere, when nothing will run. */
+  evidence?: EvidenceStore;
+  signal?: AbortSignal;
 }
 
 /**
@@ -27,7 +32,7 @@ export interface ResolveDependencies {
 export async function resolveRunConfig(
   raw: unknown,
   environment: WorkerEnvironment,
-  { now }: ResolveDependencies,
+  { now, evidence, signal }: ResolveDependencies,
 ): Promise<RunConfig> {
   const partial = readInput(raw, environment.inputDefaults);
   const { input, faulty } = partial;
@@ -59,12 +64,11 @@ export async function resolveRunConfig(
     refuse('InvalidInput', 'registryConnector is missing: modifyDefault needs it, e.g. account.harnessImage');
 
   const today = now.toISOString().slice(0, 10);
-  const { templateDir } = environment;
   const [gatherScan, buildPush] = await Promise.all([
-    faulty.has('gatherScanTemplate') ? null : loadGatherScan(set.gatherScanTemplate, templateDir, today),
+    faulty.has('gatherScanTemplate') ? null : loadGatherScan(set.gatherScanTemplate, environment, today),
     faulty.has('buildPushTemplate')
       ? null
-      : loadBuildPush(set.buildPushTemplate, templateDir, input.platforms),
+      : loadBuildPush(set.buildPushTemplate, environment, input.platforms),
   ]);
   for (const template of [gatherScan, buildPush])
     if (template !== null && !template.ok) for (const text of template.faults) refuse('InvalidInput', text);
@@ -93,5 +97,7 @@ export async function resolveRunConfig(
   };
   const tooLarge = sizeFault(config);
   if (tooLarge !== undefined) throw refusal([{ kind: 'InvalidInput', text: tooLarge }]);
+  if (evidence !== undefined)
+    await keep(new Map([...gatherScan.captured, ...buildPush.captured]), evidence, signal);
   return config;
 }

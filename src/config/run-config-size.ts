@@ -22,9 +22,15 @@ export function sizeFault(config: RunConfig): string | undefined {
     [gather('include'), gatherScan.include],
     [gather('exclude'), gatherScan.exclude],
     [gather('extraImages'), gatherScan.extraImages],
+    [gather('scanners'), gatherScan.scanners],
+    [gather('steps'), gatherScan.steps],
     [build('labels'), buildPush.labels],
     [build('annotations'), buildPush.annotations],
     [build('platforms'), buildPush.platforms],
+    [build('extraTags'), buildPush.extraTags],
+    [build('buildArgs'), buildPush.buildkit?.buildArgs],
+    [build('files'), buildPush.buildkit?.files],
+    [build('steps'), buildPush.steps],
     ['include of the input', config.include],
     ['exclude of the input', config.exclude],
     ['SOURCE_REGISTRY', config.sourceRegistries],
@@ -41,5 +47,5 @@ export function sizeFault(config: RunConfig): string | undefined {
   );
 }
 
-const sizeOf = (value: unknown): number => JSON.stringify(value).length;
+const sizeOf = (value: unknown): number => JSON.stringify(value ?? null).length;
 const grouped = (count: number): string => count.toLocaleString('en-US');

@@ -1,20 +1,28 @@
-import { open, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { z } from 'zod';
 import type { Digest } from '../contract/brand.js';
-import type { BuildPushConfig, GatherScanConfig, Policy } from '../contract/run.js';
+import type {
+  BuildkitConfig,
+  BuildPushConfig,
+  ExternalScanner,
+  GatherScanConfig,
+  Policy,
+  TemplateStep,
+} from '../contract/run.js';
 import { digestOfJson } from './canonical.js';
-import { TEMPLATE_NAME } from './input-fields.js';
-import { buildPushSchema, gatherScanSchema } from './template-schemas.js';
-import { type Parsed, parseTemplate } from './template-yaml.js';
+import { filesDigested, programDigested, type TemplateContent } from './template-content.js';
+import { type Captured, capture } from './template-files.js';
+import { type Found, type Loaded, loadTemplate, type Make, readTemplate } from './template-load.js';
+import {
+  type BuildPushTemplate,
+  buildPushSchema,
+  type GatherScanTemplate,
+  gatherScanSchema,
+} from './template-schemas.js';
+import type { TemplateSettings } from './template-settings.js';
 
-export type TemplateKind = 'gather-scan' | 'build-push';
+export type { TemplateKind } from './template-load.js';
 
-const MAX_BYTES = 256 * 1024;
-
-/** Beside `src` and beside `dist`: this module lies two folders below both. */
-const BUILT_IN = fileURLToPath(new URL('../../templates/', import.meta.url));
+/** What reading needs of a worker, once a template is found. */
+type Given = Pick<TemplateSettings, 'templateVariable' | 'stepVariableFault'>;
 
 /**
  * Covers the labels that every copy gets from the factory itself. Raise it when that set, or how bytes are made from a
@@ -22,133 +30,159 @@ const BUILT_IN = fileURLToPath(new URL('../../templates/', import.meta.url));
  */
 const FORMAT = 1;
 
-const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-
-/** A template's text from one folder; undefined when it has none of that name. @throws Error with the fault */
-async function readFrom(root: string, kind: TemplateKind, name: string): Promise<string | undefined> {
-  const folder = join(root, kind);
-  let path: string;
-  let home: string;
-  try {
-    home = await realpath(root);
-    path = await realpath(join(folder, `${name}.yaml`));
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-    throw new Error('it can’t be read');
-  }
-  if (!path.startsWith(home.endsWith(sep) ? home : home + sep))
-    throw new Error('it is a link that leads out of TEMPLATE_DIR');
-  const file = await open(path, 'r');
-  try {
-    const info = await file.stat();
-    if (!info.isFile()) throw new Error('it is not a file');
-    const buffer = Buffer.alloc(MAX_BYTES + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    if (bytesRead > MAX_BYTES) throw new Error('it is larger than 256 KiB');
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
 /**
- * Finds a template by name, in `TEMPLATE_DIR` first and then among the built-in ones, and reads it.
- *
- * @returns the template, or every fault with the kind and name in front. No path is shown: it would be the worker's.
- */
-export async function loadTemplate<T>(
-  kind: TemplateKind,
-  name: string,
-  schema: z.ZodType<T>,
-  templateDir: string | null,
-): Promise<Parsed<T>> {
-  const title = `${kind} template ${name}`;
-  if (!TEMPLATE_NAME.test(name)) return { ok: false, faults: [`the ${kind} template’s name is not valid`] };
-  try {
-    const own = templateDir === null ? undefined : await readFrom(templateDir, kind, name);
-    const text = own ?? (await readFrom(BUILT_IN, kind, name));
-    if (text === undefined) {
-      const place =
-        templateDir === null ? 'TEMPLATE_DIR is not set' : `no ${kind}/${name}.yaml in TEMPLATE_DIR`;
-      return { ok: false, faults: [`${title} does not exist: it is not built in, and ${place}`] };
-    }
-    const parsed = parseTemplate(text, schema);
-    return parsed.ok ? parsed : { ok: false, faults: parsed.faults.map((fault) => `${title}: ${fault}`) };
-  } catch (error) {
-    // A message of the file system would show the worker's path.
-    const why = codeOf(error) === undefined && error instanceof Error ? error.message : 'it can’t be read';
-    return { ok: false, faults: [`${title} is not usable: ${why}`] };
-  }
-}
-
-/**
- * The digest of what the policy says on a day. Exceptions that ran out by then are left out, so that an image they let
- * pass is scanned again when they end.
+ * The digest of what the policy says on a day, and of the scanners beside Trivy. Exceptions that ran out by then are left
+ * out, so that an image they let pass is scanned again when they end.
  *
  * @param today `YYYY-MM-DD`, UTC
  */
-export function policyDigestOf(policy: Policy, today: string): Digest {
+export function policyDigestOf(
+  policy: Policy,
+  today: string,
+  scanners: readonly ExternalScanner[] = [],
+): Digest {
   const { failOn, fixableOnly, action, notScannable, maxDatabaseAgeHours } = policy;
   const exceptions = policy.exceptions
     .filter(({ expires }) => expires >= today)
     .map(({ id, package: name, expires }) => ({ id, package: name, expires }))
     .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-  return digestOfJson({ failOn, fixableOnly, action, notScannable, maxDatabaseAgeHours, exceptions });
+  return digestOfJson({
+    failOn,
+    fixableOnly,
+    action,
+    notScannable,
+    maxDatabaseAgeHours,
+    exceptions,
+    scanners: someOf(scanners.map((one) => ({ name: one.name, ...programDigested(one) }))),
+  });
 }
 
+/** A list that is left out where it is empty: digests of templates without one are those of before there were any. */
+const someOf = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list);
+
 /** Loads and digests a template of gathering and scanning. */
-export async function loadGatherScan(
+export const loadGatherScan = (
   name: string,
-  templateDir: string | null,
+  settings: TemplateSettings,
   today: string,
-): Promise<Parsed<GatherScanConfig>> {
-  const loaded = await loadTemplate('gather-scan', name, gatherScanSchema, templateDir);
-  if (!loaded.ok) return loaded;
-  const { sources, include, exclude, extraImages, scanners, policy: read } = loaded.value;
-  const { maxDatabaseAge, ...rules } = read;
-  const policy: Policy = { ...rules, maxDatabaseAgeHours: maxDatabaseAge };
-  return {
-    ok: true,
-    value: {
+): Promise<Loaded<GatherScanConfig>> =>
+  loadTemplate('gather-scan', name, gatherScanSchema, settings, makeGatherScan(name, today));
+
+/** The same of a template that was found already. */
+export const readGatherScan = (
+  name: string,
+  found: Found,
+  given: Given,
+  today: string,
+): Promise<Loaded<GatherScanConfig>> =>
+  readTemplate(found, gatherScanSchema, given, makeGatherScan(name, today));
+
+const makeGatherScan =
+  (name: string, today: string): Make<GatherScanTemplate, GatherScanConfig> =>
+  async (template, content, { text }) => {
+    const { sources, include, exclude, extraImages, policy: read } = template;
+    const { maxDatabaseAge, ...rules } = read;
+    const policy: Policy = { ...rules, maxDatabaseAgeHours: maxDatabaseAge };
+    const scanners = await content.scanners(
+      template.scanners.flatMap((scanner, at) => (scanner === 'trivy' ? [] : [{ scanner, at }])),
+    );
+    const steps = await content.steps(template.steps);
+    return {
       name,
       digest: digestOfJson({
         sources,
         include,
         exclude,
         extraImages,
-        scanners,
+        scanners: ['trivy'],
         policy: { ...policy, exceptions: policy.exceptions.map((exception) => ({ ...exception })) },
+        ...digestedPrograms(scanners, steps),
       }),
+      text,
       sources: [...new Set(sources)],
       include,
       exclude,
       extraImages,
       policy,
-      policyDigest: policyDigestOf(policy, today),
-    },
+      policyDigest: policyDigestOf(policy, today, scanners),
+      ...(steps.length === 0 ? {} : { steps }),
+      ...(scanners.length === 0 ? {} : { scanners }),
+    };
   };
-}
+
+const digestedPrograms = (scanners: readonly ExternalScanner[], steps: readonly TemplateStep[]) => ({
+  otherScanners: someOf(scanners.map((one) => ({ name: one.name, ...programDigested(one) }))),
+  steps: someOf(
+    steps.map((step) => {
+      const { name, at, onFailure, attempts, timeoutSeconds } = step;
+      return { name, at, onFailure, attempts, timeoutSeconds, ...programDigested(step) };
+    }),
+  ),
+});
 
 /**
  * Loads and digests a template of building and pushing.
  *
  * @param platforms what the run's input asks for; it decides over the template's
  */
-export async function loadBuildPush(
+export const loadBuildPush = (
   name: string,
-  templateDir: string | null,
+  settings: TemplateSettings,
   platforms: readonly string[] | undefined,
-): Promise<Parsed<BuildPushConfig>> {
-  const loaded = await loadTemplate('build-push', name, buildPushSchema, templateDir);
-  if (!loaded.ok) return loaded;
-  const { labels, annotations } = loaded.value;
-  const bytes = {
-    engine: 'registry' as const,
-    // A set: the copy keeps the source's order of platforms, whatever the order here.
-    platforms: [...new Set(platforms ?? loaded.value.platforms)].sort(),
-    labels,
-    annotations,
+): Promise<Loaded<BuildPushConfig>> =>
+  loadTemplate('build-push', name, buildPushSchema, settings, makeBuildPush(name, platforms));
+
+/** The same of a template that was found already. */
+export const readBuildPush = (name: string, found: Found, given: Given): Promise<Loaded<BuildPushConfig>> =>
+  readTemplate(found, buildPushSchema, given, makeBuildPush(name, undefined));
+
+const makeBuildPush =
+  (name: string, platforms: readonly string[] | undefined): Make<BuildPushTemplate, BuildPushConfig> =>
+  async (template, content, { captured, text }) => {
+    const buildkit = await buildkitOf(template, content, captured);
+    const extraTags = content.texts(['extraTags'], template.extraTags);
+    const steps = await content.steps(template.steps);
+    const bytes = {
+      engine: buildkit === undefined ? ('registry' as const) : ('buildkit' as const),
+      // A set: the copy keeps the source's order of platforms, whatever the order here.
+      platforms: [...new Set(platforms ?? template.platforms)].sort(),
+      labels: content.record(['labels'], template.labels),
+      annotations: content.record(['annotations'], template.annotations),
+    };
+    return {
+      name,
+      templateDigest: digestOfJson({
+        format: FORMAT,
+        ...bytes,
+        extraTags: someOf(extraTags),
+        ...(buildkit && digestedBuild(buildkit)),
+      }),
+      ...bytes,
+      text,
+      ...(steps.length === 0 ? {} : { steps }),
+      ...(extraTags.length === 0 ? {} : { extraTags }),
+      ...(buildkit && { buildkit }),
+    };
   };
-  return { ok: true, value: { name, templateDigest: digestOfJson({ format: FORMAT, ...bytes }), ...bytes } };
+
+async function buildkitOf(
+  template: BuildPushTemplate,
+  content: TemplateContent,
+  captured: Captured,
+): Promise<BuildkitConfig | undefined> {
+  const { engine, dockerfile, network, onUnbuildablePlatform } = template;
+  if (dockerfile === undefined && engine !== 'buildkit') return undefined;
+  return {
+    dockerfile: capture(Buffer.from(dockerfile ?? ''), captured),
+    buildArgs: content.record(['buildArgs'], template.buildArgs),
+    files: await content.files(['files'], template.files),
+    onUnbuildablePlatform,
+    network,
+  };
 }
+
+const digestedBuild = ({ dockerfile, files, ...rest }: BuildkitConfig) => ({
+  ...rest,
+  dockerfile: dockerfile.digest,
+  files: filesDigested(files),
+});

@@ -45,7 +45,7 @@ export async function readSituation(
   const now = new Date();
   const template = await loadGatherScan(
     input.gatherScanTemplate ?? INPUT_DEFAULTS.gatherScanTemplate,
-    environment.templateDir,
+    environment,
     now.toISOString().slice(0, 10),
   );
   const registry = readRegistryPrefix(input.registry ?? '');

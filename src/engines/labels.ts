@@ -1,15 +1,19 @@
+import { expandAll, imageVariables } from '../config/variables.js';
 import type { BuildTask } from '../contract/activities.js';
 import { MARK } from '../contract/names.js';
 import { type ParsedReference, splitReference } from '../registry/reference.js';
 
 const OCI = 'org.opencontainers.image.';
 
+type Labelled = Pick<BuildTask, 'runId' | 'runStartedAt' | 'source' | 'sourceDigest' | 'build'>;
+
 /**
  * The labels to set on one platform's config, over those that upstream has. All are fixed by source and template, so
- * the same two give the same digest on any day; what differs per run is in the report.
+ * the same two give the same digest on any day, unless the template asks for something of the run (`${run.id}`,
+ * `${run.time}`); what differs per run otherwise is in the report.
  *
  * - The three marks: always ours.
- * - The template's labels: win over upstream's and over the defaults.
+ * - The template's labels, with their variables in place: win over upstream's and over the defaults.
  * - `org.opencontainers.image.*` (image-spec, annotations.md), only where upstream has none: `title` the repository's
  *   last part, `vendor` the part before it, `version` the tag, `source` the page of the upstream repository (where its
  *   code is cannot be known from a registry), `base.name` and `base.digest` the source (only both together: one of
@@ -18,7 +22,7 @@ const OCI = 'org.opencontainers.image.';
  * @param upstream the labels of the source's config.
  */
 export function labelsFor(
-  task: Pick<BuildTask, 'source' | 'sourceDigest' | 'build'>,
+  task: Labelled,
   upstream: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const { source, sourceDigest, build } = task;
@@ -28,7 +32,7 @@ export function labelsFor(
   const defaults = has('base.name') || has('base.digest') ? derived : [...derived, ...Object.entries(base)];
   return {
     ...Object.fromEntries(defaults.map(([name, value]) => [`${OCI}${name}`, value])),
-    ...build.labels,
+    ...expandAll(build.labels, imageVariables(task)),
     [MARK.source]: source,
     [MARK.sourceDigest]: sourceDigest,
     [MARK.templateDigest]: build.templateDigest,
@@ -36,12 +40,10 @@ export function labelsFor(
 }
 
 /** The annotations of the top manifest or index, where its type takes any. */
-export function annotationsFor({
-  sourceDigest,
-  build,
-}: Pick<BuildTask, 'sourceDigest' | 'build'>): Record<string, string> {
+export function annotationsFor(task: Labelled): Record<string, string> {
+  const { sourceDigest, build } = task;
   return {
-    ...build.annotations,
+    ...expandAll(build.annotations, imageVariables(task)),
     [MARK.sourceDigest]: sourceDigest,
     [MARK.templateDigest]: build.templateDigest,
   };

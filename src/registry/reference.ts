@@ -43,6 +43,9 @@ export function isHost(text: string): boolean {
   return new URL(`https://${text}/`).hostname === text.toLowerCase().replace(/:[0-9]+$/, '');
 }
 
+/** Whether this can be a tag. */
+export const isTag = (text: string): boolean => TAG.test(text);
+
 export const isRepositoryPath = (text: string): boolean =>
   text.length <= MAX_NAME && text.split('/').every((part) => COMPONENT.test(part));
 

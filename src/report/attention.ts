@@ -1,5 +1,6 @@
-import { AFTER_BLOCK } from '../contract/note.js';
+import { AFTER_BLOCK, AFTER_BUILD } from '../contract/note.js';
 import { SEVERITIES } from '../contract/verdict.js';
+import { decidingOf, standingScan } from './deciding.js';
 import type { Attention, Report, ReportImage } from './schema.js';
 import { ATTENTION_KINDS } from './schema.js';
 
@@ -25,6 +26,7 @@ export function attentionOf(report: Report): Attention[] {
       'This run did not scan. Run again with scanning to make up for it.',
     );
   }
+  for (const step of report.templateSteps) ofStep('run', step, add);
   for (const account of report.accounts) {
     const subject = `${account.account} ${account.infra}`;
     if (account.kind === 'refused' || account.kind === 'failed')
@@ -49,11 +51,15 @@ export function attentionOf(report: Report): Attention[] {
 const isHere = ({ outcome }: Pick<ReportImage, 'outcome'>): boolean =>
   outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
 
-function ofImage(
-  report: Report,
-  { image, outcome, drift, verdict, platforms, target, fields }: ReportImage,
-  add: (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void,
-): void {
+type Add = (kind: Attention['kind'], level: Attention['level'], subject: string, text: string) => void;
+
+function ofStep(subject: string, { ok, name, at, message }: Report['templateSteps'][number], add: Add): void {
+  if (!ok) add('step-failed', 'warning', subject, `Step ${name} of a template, ${at}: ${message}`);
+}
+
+function ofImage(report: Report, reported: ReportImage, add: Add): void {
+  const { image, outcome, drift, platforms, target, fields, templateSteps, skippedPlatforms } = reported;
+  const { verdict, afterBuild } = decidingOf(reported);
   if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
   if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
     add(outcome.kind, 'error', image, outcome.note);
@@ -67,20 +73,28 @@ function ofImage(
         outcome.kind === 'mirrored' ? 'it was put back' : 'it was not put back'
       }.`,
     );
-  const blind = platforms.filter(({ scan }) => scan?.status === 'not-scannable');
+  for (const step of templateSteps) ofStep(image, step, add);
+  if (skippedPlatforms.length > 0)
+    add(
+      'platform-left-out',
+      'warning',
+      image,
+      `${skippedPlatforms.join(', ')}: not in the copy, since the Docker Engine can’t build it and the template says onUnbuildablePlatform: skip.`,
+    );
+  const blind = platforms.filter((platform) => standingScan(platform)?.status === 'not-scannable');
   if (blind.length > 0)
     add(
       'not-scannable',
       'warning',
       image,
-      `${blind.map(({ platform }) => platform).join(', ')}: ${blind[0]?.scan?.reason ?? 'nothing was recognised'}`,
+      `${blind.map(({ platform }) => platform).join(', ')}: ${(blind[0] && standingScan(blind[0])?.reason) ?? 'nothing was recognised'}`,
     );
   if (
     verdict?.decision === 'warn' &&
     outcome.kind !== 'blocked' &&
     (blind.length === 0 || hits(report, platforms))
   )
-    add('findings', 'warning', image, verdict.rule);
+    add('findings', 'warning', image, `${afterBuild ? AFTER_BUILD : ''}${verdict.rule}`);
   if (report.verdict.scanned && verdict === null && isHere({ outcome }))
     add('unscanned', 'warning', image, 'No scan of it is on record.');
 }
@@ -98,7 +112,11 @@ function hits(report: Report, platforms: ReportImage['platforms']): boolean {
   const policy = report.configuration?.policy;
   if (policy === undefined) return true;
   const severities = SEVERITIES.slice(0, SEVERITIES.indexOf(policy.failOn) + 1);
-  return platforms.some(({ scan }) =>
-    severities.some((severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0),
-  );
+  return platforms
+    .map(standingScan)
+    .some((scan) =>
+      severities.some(
+        (severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0,
+      ),
+    );
 }

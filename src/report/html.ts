@@ -4,6 +4,7 @@ import { changesSection } from './html-changes.js';
 import { findingsSection } from './html-findings.js';
 import { imagesTable, trailTable } from './html-images.js';
 import { ageText, badge, digestText, evidenceLink, heads, minute, table } from './html-parts.js';
+import { stepsSection, templatesSection } from './html-steps.js';
 import { trafficSection } from './html-traffic.js';
 import { html, type Markup, raw } from './markup.js';
 import type { Report } from './schema.js';
@@ -46,6 +47,13 @@ ${
   fact(
     'Vulnerability database',
     `of ${minute(database.updatedAt)}, ${ageText(Math.max(0, Math.floor((Date.parse(run.finishedAt) - Date.parse(database.updatedAt)) / 3_600_000)))} old`,
+  )
+}
+${
+  report.engine !== null &&
+  fact(
+    'Docker Engine',
+    html`${report.engine.version}<small>builds ${report.engine.platforms.join(', ')}</small>`,
   )
 }
 ${report.accounts.map((one) => fact(`Account, ${one.infra}`, html`${one.kind}<small><a href="#account">its fields${canBeUndone(one) && ', and how to undo it'}</a></small>`))}
@@ -129,10 +137,12 @@ ${report.images.length === 0 ? html`<p>None.</p>` : html`${filters(report)}${ima
 ${findingsSection(report)}
 <h2 id="account">Harness account</h2>
 ${accountSection(report)}
+${stepsSection(report)}
 ${exceptions(report)}
 ${report.images.length > 0 && html`<h2>Digests</h2>${trailTable(report)}`}
 <h2>Traffic with registries</h2>
 ${trafficSection(report)}
+${templatesSection(report)}
 ${evidence([...files, ...report.evidence])}
 <footer>Counts of images are of distinct (vulnerability, package) pairs after exceptions, the highest of all platforms. The same data for programs: <a href="report.json">report.json</a>, <a href="report.csv">report.csv</a>, <a href="report.sarif">report.sarif</a>.</footer>
 </main><script>${raw(SCRIPT)}</script></body>

@@ -2,12 +2,14 @@ import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageRecord } from '../contract/outcome.js';
-import type { Verdict } from '../contract/verdict.js';
+import type { EvidenceRef, Verdict } from '../contract/verdict.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { readTemplateParts } from './read-templates.js';
 import { readRecords, readVerdict } from './records.js';
 import type { EvidenceFile } from './schema-parts.js';
 import { type HostTraffic, sumTraffic, trafficKeys } from './traffic.js';
+import { earlierBuiltKey } from './verdicts.js';
 
 /**
  * Reads at once: 5,000 verdicts of 2 KB at 50 ms each, as from S3, take 8 s. A page of outcomes, the largest, has some
@@ -24,6 +26,10 @@ export interface ReportInputs {
   traffic: HostTraffic[];
   /** Everything that was read, and every scanner's output behind it, with its hash; each once. */
   files: EvidenceFile[];
+  /** Texts of the run's templates, by key. */
+  templates: Map<string, string>;
+  /** Outputs of steps that no outcome refers to, since the step failed, by key. */
+  stepOutputs: Map<string, EvidenceRef>;
 }
 
 /** @throws FactoryError `EvidenceUnavailable`, also when a page of outcomes is missing or damaged */
@@ -66,6 +72,10 @@ export async function readInputs(
         : [item.lastVerdict.key],
     ),
   );
+  for (const record of records) {
+    const key = earlierBuiltKey(record, summary.config);
+    if (key !== undefined) keys.add(key);
+  }
   const verdicts = new Map<string, Verdict>();
   for (const { key, bytes } of await Promise.all(
     [...keys].map(async (key) => ({ key, bytes: await read(key) })),
@@ -77,11 +87,28 @@ export async function readInputs(
     note('verdict of an earlier run', key, digestOf(bytes));
   }
 
-  const own = records.flatMap(({ outcome }) => ('verdict' in outcome ? (outcome.verdict ?? []) : []));
+  const own = records.flatMap(({ outcome }) =>
+    'verdict' in outcome ? [outcome.verdict ?? [], outcome.builtVerdict ?? []].flat() : [],
+  );
   for (const { platforms } of [...own, ...verdicts.values()])
-    for (const { platform, evidence: raw } of platforms)
+    for (const { platform, evidence: raw, others = [] } of platforms) {
       note(`scanner output, ${platform}`, raw.key, raw.digest);
-  return { records, verdicts, traffic: sumTraffic(counted), files: [...files.values()] };
+      for (const { scanner, evidence: output } of others)
+        note(`output of the scanner ${scanner}, ${platform}`, output.key, output.digest);
+    }
+  const { templates, stepOutputs } = await readTemplateParts(evidence, summary, records, {
+    read,
+    note,
+    signal,
+  });
+  return {
+    records,
+    verdicts,
+    traffic: sumTraffic(counted),
+    files: [...files.values()],
+    templates,
+    stepOutputs,
+  };
 }
 
 function pageOf(key: string, bytes: Buffer | undefined) {

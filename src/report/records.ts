@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Reference } from '../contract/brand.js';
 import { type ImageRecord, STEPS } from '../contract/outcome.js';
-import { INFRAS } from '../contract/run.js';
+import { HOOKS, INFRAS } from '../contract/run.js';
 import type { Verdict } from '../contract/verdict.js';
 import { isDigest } from '../registry/digest.js';
 import { verdictSchema } from '../scanners/verdict-schema.js';
@@ -35,14 +35,39 @@ const planItem = z.discriminatedUnion('state', [
   }),
 ]);
 
-const steps = z.array(z.object({ step: z.enum(STEPS), at: z.string(), ms: z.number() }));
+const evidence = z.object({ key: z.string(), digest });
+const worked = {
+  steps: z.array(z.object({ step: z.enum(STEPS), at: z.string(), ms: z.number() })),
+  builtVerdict: verdictSchema.optional(),
+  templateSteps: z
+    .array(
+      z.object({
+        name: z.string(),
+        at: z.enum(HOOKS),
+        ok: z.boolean(),
+        message: z.string(),
+        ms: z.number(),
+        output: evidence.nullable(),
+      }),
+    )
+    .optional(),
+};
 const outcome = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('mirrored'),
     built: z.object({
       digest,
       mediaType: z.string(),
-      platforms: z.array(z.object({ platform: z.string(), source: digest, target: digest })),
+      platforms: z.array(
+        z.object({
+          platform: z.string(),
+          source: digest,
+          target: digest,
+          how: z.enum(['built', 'labelled']).optional(),
+        }),
+      ),
+      skipped: z.array(z.string()).optional(),
+      log: evidence.optional(),
     }),
     verdict: verdictSchema.nullable(),
     push: z.object({
@@ -51,10 +76,10 @@ const outcome = z.discriminatedUnion('kind', [
       mountedBlobs: z.number(),
       uploadedBytes: z.number(),
     }),
-    steps,
+    ...worked,
   }),
-  z.object({ kind: z.literal('rescanned'), verdict: verdictSchema, steps }),
-  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, steps }),
+  z.object({ kind: z.literal('rescanned'), verdict: verdictSchema, ...worked }),
+  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, ...worked }),
   z.object({ kind: z.literal('skipped'), reason: z.string() }),
   z.object({ kind: z.literal('unchanged') }),
   z.object({ kind: z.literal('unresolved'), reason: z.string() }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { INFRAS } from '../contract/run.js';
+import { HOOKS, INFRAS } from '../contract/run.js';
 import { SEVERITIES } from '../contract/verdict.js';
 
 const digest = z.string().describe('`sha256:<64 hex>`');
@@ -14,6 +14,7 @@ const findingSchema = z
     title: z.string(),
     url: z.string().nullable(),
     platforms: z.array(z.string()),
+    foundBy: z.array(z.string()).describe('Names of the scanners that found it; `trivy` is Trivy.'),
     suppressed: z
       .object({ owner: z.string(), reason: z.string(), expires: z.string() })
       .nullable()
@@ -67,8 +68,41 @@ export const trafficSchema = z
     'What this run asked of registries, by all workers. What Trivy fetches itself (its databases) is not in it.',
   );
 
+export const evidenceSchema = z
+  .object({ key: z.string(), digest })
+  .describe('A file in the evidence store, and what its bytes hash to.');
+
+export const templateStepsSchema = z
+  .array(
+    z.object({
+      name: z.string(),
+      at: z.enum(HOOKS).describe('Its place.'),
+      ok: z.boolean(),
+      message: z.string().describe('What it said last, or why it failed.'),
+      ms: z.number().min(0),
+      output: evidenceSchema.nullable().describe('What it printed; null when it never ran.'),
+    }),
+  )
+  .describe('How steps of templates ended.');
+
+export const templateSchema = z.object({
+  name: z.string(),
+  digest: digest.describe('Of what the run takes from it.'),
+  text: z
+    .string()
+    .nullable()
+    .describe('As it was when the run was resolved; null when that is not on record.'),
+  file: evidenceSchema.nullable(),
+});
+
+export const engineSchema = z
+  .object({ version: z.string(), platforms: z.array(z.string()) })
+  .describe('The Docker Engine that built.');
+
 export const evidenceFileSchema = z.object({ what: z.string(), key: z.string(), digest });
 
 export type ReportFinding = z.infer<typeof findingSchema>;
 export type ImageFindings = z.infer<typeof imageFindingsSchema>;
 export type EvidenceFile = z.infer<typeof evidenceFileSchema>;
+export type TemplateSteps = z.infer<typeof templateStepsSchema>;
+export type ReportTemplate = z.infer<typeof templateSchema>;

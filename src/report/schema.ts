@@ -2,13 +2,19 @@ import { z } from 'zod';
 import { STEPS } from '../contract/outcome.js';
 import { INFRAS } from '../contract/run.js';
 import { SEVERITIES } from '../contract/verdict.js';
-import { changesSchema, evidenceFileSchema, imageFindingsSchema, trafficSchema } from './schema-parts.js';
+import {
+  changesSchema,
+  engineSchema,
+  evidenceSchema as evidence,
+  evidenceFileSchema,
+  imageFindingsSchema,
+  templateSchema,
+  templateStepsSchema,
+  trafficSchema,
+} from './schema-parts.js';
 
 const digest = z.string().describe('`sha256:<64 hex>`');
 const time = z.string().describe('ISO 8601, UTC');
-const evidence = z
-  .object({ key: z.string(), digest: digest })
-  .describe('A file in the evidence store, and what its bytes hash to.');
 const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
 const decision = z.enum(['pass', 'warn', 'block']);
 
@@ -18,14 +24,24 @@ const scanSchema = z.object({
   fixable: counts.describe('Those of `counts` that a newer package fixes.'),
   suppressed: z.int().min(0).describe('Findings that an exception took out.'),
   reason: z.string().nullable(),
-  evidence,
+  evidence: evidence.describe('What Trivy wrote.'),
+  others: z
+    .array(z.object({ scanner: z.string(), evidence }))
+    .describe('What scanners beside Trivy wrote; their findings are in the counts.'),
 });
 
 const platformSchema = z.object({
   platform: z.string(),
   sourceDigest: digest.nullable(),
   targetDigest: digest.nullable(),
-  scan: scanSchema.nullable(),
+  how: z
+    .enum(['built', 'labelled'])
+    .nullable()
+    .describe('`built` by a Docker Engine, or only labelled; null when nothing was made in this run.'),
+  scan: scanSchema.nullable().describe('Of the source.'),
+  builtScan: scanSchema
+    .nullable()
+    .describe('Of what a Docker Engine built, which is what runs; null where the platform was not built.'),
 });
 
 const verdictSchema = z.object({
@@ -66,9 +82,19 @@ const imageSchema = z.object({
   }),
   fields: z.array(z.object({ infra: z.enum(INFRAS), field: z.string() })),
   platforms: z.array(platformSchema),
-  verdict: verdictSchema.nullable(),
+  skippedPlatforms: z
+    .array(z.string())
+    .describe('Left out, since the Docker Engine can’t build them and the template says skip.'),
+  buildLog: evidence.nullable().describe('What the Docker Engine printed.'),
+  verdict: verdictSchema.nullable().describe('On the source.'),
+  builtVerdict: verdictSchema
+    .nullable()
+    .describe(
+      'On what a Docker Engine built of it, scanned before the push; null when nothing was built. It decides on its platforms, and `findings` are of what was built.',
+    ),
   findings: imageFindingsSchema,
   steps: z.array(z.object({ step: z.enum(STEPS), at: time, ms: z.number().min(0) })),
+  templateSteps: templateStepsSchema,
   push: z
     .object({
       blobs: z.int(),
@@ -90,6 +116,8 @@ export const ATTENTION_KINDS = [
   'findings',
   'not-scannable',
   'unscanned',
+  'step-failed',
+  'platform-left-out',
   'exception-expired',
   'skipped',
 ] as const;
@@ -140,8 +168,8 @@ export const reportSchema = z
         sourceRegistries: z.array(z.string()),
         infra: z.array(z.enum(INFRAS)),
         modifyDefault: z.boolean(),
-        gatherScanTemplate: z.object({ name: z.string(), digest }),
-        buildPushTemplate: z.object({ name: z.string(), digest }),
+        gatherScanTemplate: templateSchema,
+        buildPushTemplate: templateSchema,
         policy: z.object({
           digest,
           failOn: z.enum(SEVERITIES),
@@ -157,6 +185,10 @@ export const reportSchema = z
       .object({ updatedAt: time, digest: digest.nullable(), javaDigest: digest.nullable() })
       .nullable()
       .describe('The vulnerability database that this run used.'),
+    engine: engineSchema.nullable(),
+    templateSteps: templateStepsSchema.describe(
+      'How the run’s own steps of templates ended, up to its report.',
+    ),
     counts: z.record(z.string(), z.int().min(0)).describe('Images by outcome.'),
     findings: z
       .object({ total: z.int().min(0), listed: z.int().min(0), exported: z.int().min(0) })

@@ -42,6 +42,7 @@ th[aria-sort=ascending] button::after { content:" ▲"; } th[aria-sort=descendin
 details { background:var(--card); border:1px solid var(--line); border-radius:8px; margin:0 0 6px; }
 summary { cursor:pointer; padding:8px 12px; overflow-wrap:anywhere; } summary > span:not(.badge) { color:var(--dim); }
 details > p { margin:8px 12px; } details .scroll { border-width:1px 0 0; border-radius:0 0 8px 8px; max-height:70vh; overflow:auto; }
+details > pre { margin:8px 12px; font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; white-space:pre-wrap; overflow-wrap:anywhere; }
 details td,details tbody th { overflow-wrap:anywhere; min-width:80px; padding:4px 10px; }
 details td:first-child,details tbody th { white-space:nowrap; } details td:last-child { min-width:115px; }
 details thead th { position:sticky; top:0; } tr.out > * { color:var(--dim); }

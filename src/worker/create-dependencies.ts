@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.js';
 import { Lanes } from '../common/lanes.js';
@@ -8,6 +9,7 @@ import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
 import { BLOBS_AT_ONCE } from '../mirror/push-blobs.js';
+import { WorkerPrograms } from '../programs/worker-programs.js';
 import { AlternateSources } from '../registry/alternates.js';
 import type { RegistryClient } from '../registry/client.js';
 import { Manners } from '../registry/manners.js';
@@ -48,6 +50,11 @@ export async function createDependencies(
     targets.set(host, client);
     return client;
   };
+  const programs = await WorkerPrograms.open({
+    directory: join(environment.contentDir, 'programs'),
+    environment,
+    evidence,
+  });
   const dependencies: Dependencies = {
     environment,
     allowLists,
@@ -67,7 +74,9 @@ export async function createDependencies(
       content,
       fetcher,
       registry: source,
+      programs,
     }),
+    programs,
     locations: new BlobLocations(),
     lanes: new Lanes(BLOBS_AT_ONCE),
     harness: (account) => harness.client(account),

@@ -9,6 +9,7 @@ import {
 } from '../../src/config/templates.js';
 import type { Policy } from '../../src/contract/run.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { settingsOf } from '../support/template-settings.js';
 
 const TODAY = '2026-03-01';
 
@@ -19,25 +20,33 @@ async function folderWith(kind: TemplateKind, name: string, text: string): Promi
   return directory;
 }
 async function gatherFaults(text: string): Promise<string> {
-  const loaded = await loadGatherScan('mine', await folderWith('gather-scan', 'mine', text), TODAY);
+  const loaded = await loadGatherScan(
+    'mine',
+    settingsOf(await folderWith('gather-scan', 'mine', text)),
+    TODAY,
+  );
   return loaded.ok ? '' : loaded.faults.join('\n');
 }
 async function build(text: string, platforms?: string[]) {
-  const loaded = await loadBuildPush('mine', await folderWith('build-push', 'mine', text), platforms);
+  const loaded = await loadBuildPush(
+    'mine',
+    settingsOf(await folderWith('build-push', 'mine', text)),
+    platforms,
+  );
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'));
   return loaded.value;
 }
 
 describe('templates', () => {
   it('has a built-in default of both kinds', async () => {
-    expect(await loadGatherScan('default', null, TODAY)).toMatchObject({
+    expect(await loadGatherScan('default', settingsOf(null), TODAY)).toMatchObject({
       ok: true,
       value: {
         sources: ['default'],
         policy: { failOn: 'CRITICAL', fixableOnly: true, action: 'warn', maxDatabaseAgeHours: 168 },
       },
     });
-    expect(await loadBuildPush('default', null, undefined)).toMatchObject({
+    expect(await loadBuildPush('default', settingsOf(null), undefined)).toMatchObject({
       ok: true,
       value: { engine: 'registry', platforms: [], labels: {} },
     });
@@ -45,11 +54,11 @@ describe('templates', () => {
 
   it('prefers the one in TEMPLATE_DIR, and fills in what it leaves out', async () => {
     const directory = await folderWith('gather-scan', 'default', 'policy: {maxDatabaseAge: 72h}');
-    expect(await loadGatherScan('default', directory, TODAY)).toMatchObject({
+    expect(await loadGatherScan('default', settingsOf(directory), TODAY)).toMatchObject({
       value: { policy: { maxDatabaseAgeHours: 72, action: 'warn' } },
     });
     expect(
-      await loadGatherScan('default', await folderWith('gather-scan', 'other', ''), TODAY),
+      await loadGatherScan('other', settingsOf(await folderWith('gather-scan', 'other', '')), TODAY),
     ).toMatchObject({
       ok: true,
     });
@@ -57,7 +66,7 @@ describe('templates', () => {
 
   it('says where a name was looked for, without a path of the worker', async () => {
     const directory = await temporaryDirectory();
-    const loaded = await loadGatherScan('none', directory, TODAY);
+    const loaded = await loadGatherScan('none', settingsOf(directory), TODAY);
     expect(loaded).toEqual({
       ok: false,
       faults: [expect.stringMatching(/none does not exist.*no gather-scan\/none\.yaml in TEMPLATE_DIR/)],
@@ -114,18 +123,18 @@ describe('templates', () => {
     const directory = await temporaryDirectory();
     await mkdir(join(directory, 'gather-scan'));
     await symlink(join(outside, 'gather-scan/secret.yaml'), join(directory, 'gather-scan/mine.yaml'));
-    expect(await loadGatherScan('mine', directory, TODAY)).toEqual({
+    expect(await loadGatherScan('mine', settingsOf(directory), TODAY)).toEqual({
       ok: false,
       faults: [expect.stringMatching(/link that leads out/)],
     });
     for (const name of ['../x', '/etc/passwd', 'A', '.hidden'])
-      expect((await loadGatherScan(name, directory, TODAY)).ok, name).toBe(false);
+      expect((await loadGatherScan(name, settingsOf(directory), TODAY)).ok, name).toBe(false);
   });
 
-  it('keeps the factory’s own labels, wants text for values, and has no engine that needs Docker', async () => {
+  it('keeps the factory’s own labels, wants text for values, and knows its engines', async () => {
     await expect(build('labels: {io.harness.image-factory.source: x}')).rejects.toThrow(/set by the factory/);
     await expect(build('labels: {com.example.version: 1.0}')).rejects.toThrow(/put the value in quotes/);
-    await expect(build('engine: buildkit')).rejects.toThrow(/line 1: engine must be auto or registry/);
+    await expect(build('engine: kaniko')).rejects.toThrow(/line 1: engine invalid option/);
   });
 });
 

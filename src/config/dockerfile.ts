@@ -1,0 +1,125 @@
+/** One fault in a Dockerfile's body, and on which of its lines, from 1. */
+export interface BodyFault {
+  line: number;
+  message: string;
+}
+
+interface Instruction {
+  line: number;
+  /** Upper case. */
+  name: string;
+  /** What follows it, its continued lines joined. */
+  rest: string;
+}
+
+export const MAX_DOCKERFILE = 64 * 1024;
+
+/** Where a line ends with `\`, the next one goes on with it. */
+const CONTINUES = /\\[ \t]*$/;
+const HEREDOC = /<<-?\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)\1/g;
+/** Those whose heredocs BuildKit reads. */
+const WITH_HEREDOCS = new Set(['RUN', 'COPY', 'ADD']);
+const DIRECTIVE = /^#\s*(syntax|escape|check)\s*=/i;
+const REMOTE = /^(?:https?|ftp|git|ssh):\/\/|^git@/i;
+
+/** The instructions of a body, with comments and the texts of heredocs passed over. */
+function instructionsOf(body: string): Instruction[] {
+  const lines = body.split(/\r?\n/);
+  const found: Instruction[] = [];
+  for (let at = 0; at < lines.length; at += 1) {
+    const start = at;
+    let text = '';
+    for (; at < lines.length; at += 1) {
+      const line = lines[at] ?? '';
+      const skip = line.trim() === '' || line.trimStart().startsWith('#');
+      // Comments and empty lines in the middle of a continued instruction are dropped by Docker too.
+      if (skip && at === start) break;
+      if (skip) continue;
+      const goesOn = CONTINUES.test(line);
+      text += line.replace(CONTINUES, '');
+      if (!goesOn) break;
+    }
+    const [, name, rest = ''] = /^\s*(\S+)\s*(.*)$/s.exec(text) ?? [];
+    if (name === undefined) continue;
+    const instruction = { line: start + 1, name: name.toUpperCase(), rest: rest.trim() };
+    found.push(instruction);
+    if (!WITH_HEREDOCS.has(instruction.name)) continue;
+    for (const [, , end] of instruction.rest.matchAll(HEREDOC)) {
+      at += 1;
+      while (at < lines.length && (lines[at] ?? '').replace(/^\t+/, '') !== end) at += 1;
+    }
+  }
+  return found;
+}
+
+/** The flags and the words of an instruction; of a list as JSON, its texts. */
+function partsOf(rest: string): { flags: string[]; words: string[] } {
+  const flags: string[] = [];
+  let left = rest;
+  for (let flag = /^--\S+\s*/.exec(left); flag !== null; flag = /^--\S+\s*/.exec(left)) {
+    flags.push(flag[0].trim());
+    left = left.slice(flag[0].length);
+  }
+  return {
+    flags,
+    words: left
+      .replace(/^\[|\]$/g, '')
+      .split(/[\s,]+/)
+      .map((word) => word.replace(/^["']|["']$/g, '')),
+  };
+}
+
+function faultOf({ name, rest }: Instruction): string | undefined {
+  const { flags, words } = partsOf(rest);
+  switch (name) {
+    case 'FROM':
+      return 'has a FROM of its own: the factory puts FROM with the source by digest in front, and there is no second stage';
+    case 'ONBUILD':
+      return 'has ONBUILD, which says something of images that are built on this one: Harness runs it as it is';
+    case 'COPY':
+    case 'ADD':
+      if (flags.some((flag) => /^--from/i.test(flag)))
+        return `has ${name} --from, and what that names is not pinned: put the file into the template’s files`;
+      if (name === 'ADD' && words.some((word) => REMOTE.test(word)))
+        return 'has an ADD of a URL, which the engine fetches by itself, past the template’s network: put the file into the template’s files, or fetch it in a RUN that checks its hash';
+      return undefined;
+    case 'RUN':
+      if (flags.some((flag) => flag.startsWith('--mount') && /\bfrom=/i.test(flag)))
+        return 'has RUN --mount with from=, and what that names is not pinned: put the file into the template’s files';
+      if (flags.some((flag) => flag.startsWith('--security')))
+        return 'has RUN --security, which no worker’s engine grants';
+      if (flags.some((flag) => flag.startsWith('--network')))
+        return 'has RUN --network: say it for all of them in the template’s network';
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * What can't be in the body that follows `FROM`: another image (it would not be pinned by digest, and the engine would
+ * ask a registry for it), a parser directive (only the first lines of a file can have one), or nothing at all. Whether
+ * the rest is a Dockerfile says the engine.
+ */
+export function dockerfileFaults(body: string): BodyFault[] {
+  if (body.length > MAX_DOCKERFILE)
+    return [{ line: 1, message: `is longer than ${MAX_DOCKERFILE} characters` }];
+  const faults: BodyFault[] = [];
+  for (const [index, line] of body.split(/\r?\n/).entries()) {
+    if (line.trim() !== '' && !line.trimStart().startsWith('#')) break;
+    const directive = DIRECTIVE.exec(line.trim())?.[1];
+    if (directive !== undefined)
+      faults.push({
+        line: index + 1,
+        message: `has the directive # ${directive.toLowerCase()}=, which only counts on a Dockerfile’s first lines: FROM stands there`,
+      });
+  }
+  const instructions = instructionsOf(body);
+  if (instructions.length === 0)
+    faults.push({ line: 1, message: 'is empty: leave it out, or say what to RUN, COPY, ENV, …' });
+  for (const instruction of instructions) {
+    const message = faultOf(instruction);
+    if (message !== undefined) faults.push({ line: instruction.line, message });
+  }
+  return faults;
+}
