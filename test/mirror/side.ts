@@ -7,6 +7,7 @@ import type { BuildTask, PushTask } from '../../src/contract/activities.js';
 import type { Digest, Reference } from '../../src/contract/brand.js';
 import type { PushSummary } from '../../src/contract/outcome.js';
 import type { BuildPushConfig, DiscoveredImage, RunConfig } from '../../src/contract/run.js';
+import type { BuildEngine } from '../../src/engines/engine.js';
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
@@ -45,7 +46,7 @@ export async function openSides(configuration: Record<string, unknown> = {}, pro
   const content = await DirectoryContentStore.open(`${directory}/content`);
   const evidence = new FolderEvidenceStore(`${directory}/evidence`);
   const fetcher = new SourceFetcher(registry, content);
-  const engine = new RegistryEngine(fetcher, content);
+  const engine: BuildEngine = new RegistryEngine(fetcher, content);
   onTestFinished(async () => {
     await registry.close();
     await Promise.all([source.stop(), target.stop()]);
