@@ -179,6 +179,18 @@ export const environmentSchema = z.object({
     'Secrets that a run may name: a list of `env:NAME` and `file:/path`, `*` for any part of a name.',
     '`env:HARNESS_API_KEY`, the worker’s own `HARNESS_API_KEY_SECRET`, and `file:/run/secrets/*` unless `REGISTRY_PASSWORD_FILE` is there',
   ),
+  DOCKER_HOST: text(
+    'The Docker Engine of templates that build: `unix:///path` or `tcp://host:port`. It is asked for nothing else.',
+    '`unix:///var/run/docker.sock`',
+  ),
+  DOCKER_TLS_VERIFY: text(
+    'Anything here makes the connection to it TLS both ways, as Docker’s own client does.',
+    'off',
+  ),
+  DOCKER_CERT_PATH: text(
+    'Folder of `ca.pem`, `cert.pem` and `key.pem` for that.',
+    'as `DOCKER_CONFIG`',
+  ),
   HEALTH_FILE: text(
     'A file that the worker writes every 10 s as long as it polls and Temporal answers: older than a minute means unhealthy.',
   ),
