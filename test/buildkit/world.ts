@@ -109,11 +109,12 @@ export const pushTask = async (sides: Worker, task: BuildTask): Promise<PushTask
 /** A layer with a shell, which runs on amd64 alone. */
 export async function shellLayer(flavour: Flavour = 'oci'): Promise<TestLayer> {
   const busybox = await readFile(BUSYBOX);
-  const archive = tar([
-    { path: 'bin/busybox', content: busybox, mode: 0o755 },
-    { path: 'bin/sh', content: busybox, mode: 0o755 },
-    { path: 'tmp/.keep', content: '' },
-  ]);
+  return programLayer({ 'bin/busybox': busybox, 'bin/sh': busybox }, flavour);
+}
+
+/** A layer of files that may be run. */
+export function programLayer(files: Record<string, Buffer | string>, flavour: Flavour = 'oci'): TestLayer {
+  const archive = tar(Object.entries(files).map(([path, content]) => ({ path, content, mode: 0o755 })));
   const mediaType = flavour === 'oci' ? BLOB_TYPE.ociLayer : BLOB_TYPE.dockerLayer;
   return { ...blobOf(mediaType, gzipSync(archive)), diffId: digestOf(archive) };
 }

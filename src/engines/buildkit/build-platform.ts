@@ -21,6 +21,8 @@ export interface PlatformJob {
   task: BuildTask;
   image: PlatformImage;
   recipe: Recipe;
+  /** Of the machine that the engine runs on. */
+  native: string;
   log: BuildLog;
   annotations: Record<string, string>;
 }
@@ -32,7 +34,7 @@ export interface PlatformJob {
  * @throws CannotRun, and FactoryErrors of the build, the engine, the source and the stores
  */
 export async function buildPlatform(
-  { task, image, recipe, log, annotations }: PlatformJob,
+  { task, image, recipe, native, log, annotations }: PlatformJob,
   { daemon, fetcher, content }: BuildkitDependencies,
   context: StepContext,
 ): Promise<Descriptor> {
@@ -70,6 +72,7 @@ export async function buildPlatform(
         base: baseName,
         result: resultName,
         platform: platformOf({ ...config, 'os.version': null }),
+        native,
         runId: task.runId,
         log,
       },

@@ -51,6 +51,11 @@ const imageSchema = z.object({
 export type EngineImage = z.output<typeof imageSchema>;
 export type EngineImageSummary = z.output<typeof summarySchema>;
 
+export interface BuildingEngine extends EngineState {
+  /** The platform of its machine. */
+  native: string;
+}
+
 /** The first API of 20.10, which has all that we ask for. */
 const OLDEST_API = [1, 41] as const;
 
@@ -68,7 +73,7 @@ export class Daemon {
   }
 
   /** @throws FactoryError `EngineUnsuitable` for an engine that can't build for us, `EngineUnavailable` */
-  async state(signal: AbortSignal): Promise<EngineState> {
+  async state(signal: AbortSignal): Promise<BuildingEngine> {
     const said = await this.client.json(versionSchema, 'GET', '/version', { signal });
     const unsuitable = (why: string): FactoryError =>
       new FactoryError(
@@ -82,7 +87,8 @@ export class Daemon {
       throw unsuitable(`is version ${plainText(said.Version, 40)}, which is too old`);
     if (said.Os !== 'linux') throw unsuitable(`runs on ${plainText(said.Os, 40)}`);
     const version = plainText(said.Version, 40);
-    return { version, platforms: (await this.#platforms(signal)) ?? [`linux/${said.Arch}`] };
+    const native = `linux/${said.Arch}`;
+    return { version, native, platforms: (await this.#platforms(signal)) ?? [native] };
   }
 
   /** Where the engine keeps its images; undefined when it does not say. */

@@ -13,7 +13,7 @@ import type { BuildEngine } from '../engine.js';
 import { annotationsOf, editing, relabelPlatform, writeTop } from '../relabel-image.js';
 import { BuildLog } from './build-log.js';
 import { buildPlatform } from './build-platform.js';
-import type { Daemon } from './daemon.js';
+import type { BuildingEngine, Daemon } from './daemon.js';
 import { cleanEngine } from './housekeeping.js';
 import { notBuildable, runsPrograms, type Unbuildable, whyNotBuildable } from './platforms.js';
 import { type Recipe, readRecipe } from './recipe.js';
@@ -55,8 +55,9 @@ export class BuildkitEngine implements BuildEngine {
   }
 
   /** What the engine says of itself. @throws FactoryError `EngineUnavailable`, `EngineUnsuitable` */
-  state(signal: AbortSignal): Promise<EngineState> {
-    return this.dependencies.daemon.state(signal);
+  async state(signal: AbortSignal): Promise<EngineState> {
+    const { version, platforms } = await this.dependencies.daemon.state(signal);
+    return { version, platforms };
   }
 
   /** Removes what a run left on the engine, and what dead runs did. @returns how much that was */
@@ -76,10 +77,10 @@ export class BuildkitEngine implements BuildEngine {
     const tree = await fetcher.image(task.source, task.sourceDigest, context.signal, platforms);
     const engine = await daemon.state(context.signal);
     const log = new BuildLog();
-    const build = new ImageBuild(task, tree, recipe, log, this.dependencies, context);
+    const build = new ImageBuild(task, tree, recipe, engine, log, this.dependencies, context);
     log.line(`${task.image}: ${task.source} ${task.sourceDigest}, by Docker Engine ${engine.version}`);
     try {
-      const built = await build.run(engine.platforms, buildkit.onUnbuildablePlatform);
+      const built = await build.run(buildkit.onUnbuildablePlatform);
       const reference = await evidence.put(buildKey(task, 'log'), log.text(), context.signal);
       const whole = { ...built, log: reference };
       await writeRecord(task, whole, evidence, context.signal);
@@ -104,16 +105,17 @@ class ImageBuild {
     private readonly task: BuildTask,
     private readonly tree: ImageTree,
     private readonly recipe: Recipe,
+    private readonly engine: BuildingEngine,
     private readonly log: BuildLog,
     private readonly dependencies: BuildkitDependencies,
     private readonly context: StepContext,
   ) {}
 
-  async run(engine: readonly string[], otherwise: 'fail' | 'copy' | 'skip'): Promise<BuiltImage> {
+  async run(otherwise: 'fail' | 'copy' | 'skip'): Promise<BuiltImage> {
     const { task, tree, context } = this;
     const runs = runsPrograms(this.recipe.instructions);
     const cannot = tree.platforms.flatMap((image): (Unbuildable & { image: PlatformImage })[] => {
-      const why = whyNotBuildable(image, runs, engine);
+      const why = whyNotBuildable(image, runs, this.engine.platforms);
       return why === undefined ? [] : [{ image, platform: image.platform, why }];
     });
     // Known before anything is built: nothing is built then.
@@ -147,10 +149,10 @@ class ImageBuild {
 
   /** @returns why it could not be built after all, or undefined */
   async #tryToBuild(image: PlatformImage): Promise<string | undefined> {
-    const { task, tree, recipe, log } = this;
+    const { task, tree, recipe, log, engine } = this;
     const annotations = annotationsOf(task, tree).platform;
     try {
-      const job = { task, image, recipe, log, annotations };
+      const job = { task, image, recipe, native: engine.native, log, annotations };
       this.#add(image, await buildPlatform(job, this.dependencies, this.context), 'built');
       return undefined;
     } catch (error) {

@@ -19,7 +19,7 @@ import { readTrace } from './trace.js';
 
 const messageSchema = z.object({
   id: z.string().optional(),
-  aux: z.unknown(),
+  aux: z.unknown().optional(),
   error: z.string().optional(),
   errorDetail: z.object({ message: z.string().optional() }).optional(),
 });
@@ -39,6 +39,8 @@ export interface Solve {
   base: string;
   result: string;
   platform: string;
+  /** Of the machine that the engine runs on. */
+  native: string;
   runId: string;
   log: BuildLog;
 }
@@ -87,24 +89,32 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
 
 const NO_SUCH_MACHINE = /exec format error/i;
 
+/** What BuildKit puts around the reason: where it was (we say it better), and the whole command again. */
+const AROUND =
+  /^(?:failed to solve(?: with frontend [\w.]+)?: |failed to create LLB definition: |dockerfile parse error (?:on )?line \d+: |executor failed running \[.*\]: |process ".*" did not complete successfully: )+/s;
+
 /** What the end of a build means. */
-function failed(message: string, { image, instructions, platform, log }: Solve, daemon: Daemon): Error {
+function failed(
+  message: string,
+  { image, instructions, platform, native, log }: Solve,
+  daemon: Daemon,
+): Error {
   const step = log.failed();
   const printed = step?.last ?? log.lastLines().slice(-3);
-  const all = [message, step?.error ?? '', ...printed].join('\n');
-  if (saysDiskFull(all)) return engineDiskFull(daemon.name);
-  if (NO_SUCH_MACHINE.test(all)) return new CannotRun(`programs of ${platform} can't be run`);
-  if (step === undefined && saysDaemonFault(message)) return engineUnavailable(daemon.name, message);
+  const why = (step?.error || message).replace(AROUND, '');
   const instruction = instructionFor(message, step?.name ?? '', instructions);
+  if (saysDiskFull([why, ...printed].join('\n'))) return engineDiskFull(daemon.name);
+  if (platform !== native && NO_SUCH_MACHINE.test([why, ...printed].join('\n')))
+    return new CannotRun(`the engine can't run programs of ${platform}`);
+  if (instruction === undefined && saysDaemonFault(message)) return engineUnavailable(daemon.name, message);
   const where =
     instruction === undefined
       ? ''
       : ` at line ${instruction.line} (${plainText(`${instruction.keyword} ${instruction.rest}`, 200)})`;
-  const why = plainText((step?.error || message).replace(/^failed to solve(?: with [^:]*)?: /, ''), 300);
   const last = printed.length === 0 ? '' : `; it printed: ${plainText(printed.slice(-3).join(' | '), 400)}`;
   return new FactoryError(
     'BuildFailed',
-    `${image} for ${platform}: the template's dockerfile fails${where}: ${why}${last}`,
+    `${image} for ${platform}: the template's dockerfile fails${where}: ${plainText(why, 300)}${last}`,
   );
 }
 
