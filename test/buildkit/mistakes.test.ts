@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pushImage } from '../../src/mirror/push.js';
 import { verifyImage } from '../../src/mirror/verify.js';
@@ -290,7 +290,6 @@ describe('two workers on one engine', () => {
 
 /** Programs of builds that sleep, as the machine sees them. */
 async function sleepers(): Promise<number> {
-  const { readdir, readFile } = await import('node:fs/promises');
   let found = 0;
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

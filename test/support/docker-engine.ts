@@ -99,11 +99,15 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
       ask,
       importImage,
       kill: async () => {
-        process.kill(Number(await readFile(join(directory, PID_FILE), 'utf8')), 'SIGKILL');
+        // Its containerd would live on, and the next engine wait for it in vain.
+        for (const file of [PID_FILE, CONTAINERD_PID_FILE]) {
+          const pid = await readFile(join(directory, file), 'utf8').catch(() => undefined);
+          if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
+          await rm(join(directory, file), { force: true });
+        }
         await server.exited;
       },
       start: async () => {
-        await rm(join(directory, PID_FILE), { force: true });
         server = await run();
       },
       stop: async () => {
@@ -120,6 +124,7 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
 }
 
 const PID_FILE = 'dockerd.pid';
+const CONTAINERD_PID_FILE = 'exec/containerd/containerd.pid';
 
 async function settings(
   directory: string,
