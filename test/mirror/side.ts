@@ -18,7 +18,7 @@ import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { atDigest, parseReference } from '../../src/registry/reference.js';
-import type { Registry } from '../../src/registry/types.js';
+import type { BlobPart, Registry } from '../../src/registry/types.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -77,7 +77,9 @@ export async function publish(
 ): Promise<void> {
   const repository = parseReference(reference);
   for (const { descriptor, bytes } of image.blobs) {
-    await registry.ensureBlob(repository, descriptor, () => Readable.from([bytes]), {});
+    const open = (part?: BlobPart): Readable =>
+      Readable.from([part === undefined ? bytes : bytes.subarray(part.from, part.from + part.length)]);
+    await registry.ensureBlob(repository, descriptor, open, {});
   }
   for (const manifest of image.manifests.filter((one) => one !== image.top)) {
     await registry.putManifest(atDigest(reference, manifest.descriptor.digest), manifest);

@@ -32,6 +32,8 @@ export interface DockerEngine {
   ask(method: Method, path: string, body?: object): Promise<unknown>;
   /** Makes an image of one layer of a root file system: a tar, which may be gzipped. @param change as `ENV A=b`. */
   importImage(name: string, layer: Uint8Array, change?: string): Promise<void>;
+  /** Pulls an image by its name and tag, from a registry of this machine. */
+  pull(name: string): Promise<void>;
   /** Ends it at once, as a crash does, and waits until it is gone. */
   kill(): Promise<void>;
   /** Starts it again, on what it kept. */
@@ -81,12 +83,15 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
       const said: unknown = text === '' ? undefined : JSON.parse(text);
       return said;
     };
-    const importImage: DockerEngine['importImage'] = async (name, layer, change) => {
+    const create = async (query: URLSearchParams, layer?: Uint8Array): Promise<void> => {
       // Its answer is a stream of progress, whose status is 200 whatever happens.
+      const said = await call(api, 'POST', `/images/create?${query}`, layer);
+      if (said.includes('"error"')) throw new Error(`no image for ${query}: ${said}`);
+    };
+    const importImage: DockerEngine['importImage'] = async (name, layer, change) => {
       const query = new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest' });
       if (change !== undefined) query.set('changes', change);
-      const said = await call(api, 'POST', `/images/create?${query}`, layer);
-      if (said.includes('"error"')) throw new Error(`${name} could not be imported: ${said}`);
+      await create(query, layer);
     };
     const { Version: version } = z.object({ Version: z.string() }).parse(await ask('GET', '/version'));
     return {
@@ -98,6 +103,10 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
       version,
       ask,
       importImage,
+      pull: (name) => {
+        const at = name.lastIndexOf(':');
+        return create(new URLSearchParams({ fromImage: name.slice(0, at), tag: name.slice(at + 1) }));
+      },
       kill: async () => {
         // Its containerd would live on, and the next engine wait for it in vain.
         for (const file of [PID_FILE, CONTAINERD_PID_FILE]) {

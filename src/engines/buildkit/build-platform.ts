@@ -69,6 +69,7 @@ export async function buildPlatform(
         image: task.image,
         recipe,
         instructions,
+        user: config.config.User,
         base: baseName,
         result: resultName,
         platform: platformOf({ ...config, 'os.version': null }),

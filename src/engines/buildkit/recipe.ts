@@ -21,6 +21,8 @@ export interface Recipe {
 export const DOCKERFILE = '.image-factory.Dockerfile';
 /** The base's name on the engine is new for each build: as an argument it leaves the Dockerfile, and so the cache, as it was. */
 export const BASE_ARGUMENT = 'IMAGE_FACTORY_BASE';
+/** The user that the source runs as: a template that has to be root meanwhile goes back to it by `ARG` and `USER`. */
+export const USER_ARGUMENT = 'BASE_USER';
 const HEADER = `ARG ${BASE_ARGUMENT}\nFROM $${BASE_ARGUMENT}\n`;
 /** Lines of the Dockerfile before those of the template's body. */
 export const HEADER_LINES = 2;

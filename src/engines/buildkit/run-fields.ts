@@ -38,6 +38,7 @@ export function changedFields(
   if (triggers) names.add('OnBuild');
   return [...names].flatMap((name) => {
     const value = name === 'Env' ? environment(instructions, before.Env, after.Env) : after[name];
+    if (name === 'User' && value === 'root' && emptyAsNull(before.User) === null) return []; // the same user
     return isDeepStrictEqual(emptyAsNull(before[name]), emptyAsNull(value))
       ? []
       : [[name, JSON.stringify(value ?? null)] as const];

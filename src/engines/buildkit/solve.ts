@@ -13,7 +13,7 @@ import { type Instruction, instructionOf } from './instructions.js';
 import { messagesOf } from './messages.js';
 import { RUN_LABEL } from './names.js';
 import { plainText } from './plain-text.js';
-import { BASE_ARGUMENT, DOCKERFILE, HEADER_LINES, type Recipe } from './recipe.js';
+import { BASE_ARGUMENT, DOCKERFILE, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
 import { tarOf } from './tar.js';
 import { readTrace } from './trace.js';
 
@@ -38,6 +38,8 @@ export interface Solve {
   /** The base's name on the engine, and the result's. */
   base: string;
   result: string;
+  /** The source's user; empty for root. */
+  user: string;
   platform: string;
   /** Of the machine that the engine runs on. */
   native: string;
@@ -62,7 +64,11 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
       t: task.result,
       dockerfile: DOCKERFILE,
       platform: task.platform,
-      buildargs: JSON.stringify({ ...recipe.buildArgs, [BASE_ARGUMENT]: task.base }),
+      buildargs: JSON.stringify({
+        [USER_ARGUMENT]: task.user || 'root',
+        ...recipe.buildArgs,
+        [BASE_ARGUMENT]: task.base,
+      }),
       labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
       ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
     };
