@@ -64,6 +64,7 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
         target,
         images,
         contentDir: join(own, 'content'),
+        warm: true,
       });
       return ms / 1000;
     });

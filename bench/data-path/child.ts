@@ -8,12 +8,13 @@ const WARM_UP_IMAGES = 5;
 const [, , json = ''] = process.argv;
 // Written by the bench beside this file.
 const options = JSON.parse(json) as MirrorOptions;
-const contentDir = `${options.contentDir}-warm-up/content`;
-await mirrorFleet({
-  ...options,
-  target: `${options.source}/warm-up-${process.pid}`,
-  images: options.images.slice(0, WARM_UP_IMAGES),
-  contentDir,
-});
-await rm(`${options.contentDir}-warm-up`, { recursive: true });
+if (options.warm) {
+  await mirrorFleet({
+    ...options,
+    target: `${options.source}/warm-up-${process.pid}`,
+    images: options.images.slice(0, WARM_UP_IMAGES),
+    contentDir: `${options.contentDir}-warm-up/content`,
+  });
+  await rm(`${options.contentDir}-warm-up`, { recursive: true });
+}
 process.stdout.write(JSON.stringify(await mirrorFleet(options)));

@@ -34,6 +34,8 @@ export interface MirrorOptions {
   labels: Record<string, string>;
   /** Asks the target for everything again, as a run does. Default true. */
   verify?: boolean;
+  /** Mirrors some of the images elsewhere first, which is not measured. */
+  warm?: boolean;
 }
 
 export interface MirrorFigures {

@@ -61,6 +61,7 @@ const ours = (): Promise<MirrorFigures> =>
       ...{ source: source.address, target, images, contentDir, labels: LABELS },
       concurrency: CONCURRENCY,
       verify: !values['no-verify'],
+      warm: values.large === undefined,
     };
     const flags = values['node-options'].split(' ').filter(Boolean);
     const args = [...flags, '--import', 'tsx', CHILD, JSON.stringify(options)];

@@ -31,6 +31,8 @@ export function printRun(result: RunResult, terminal: Terminal, { told = false }
     );
   printChanges(result.report, terminal);
   for (const { infra, kind, reason } of result.accounts) say(`account, ${infra}: `, `${kind}: ${reason}`);
+  for (const { name, at, ok, message } of result.templateSteps ?? [])
+    if (!ok) say(`step ${name}, ${at}: `, `failed: ${message}`);
   // To be pasted or opened: these are never broken.
   const undo = undoCommand(result);
   if (undo !== null) terminal.line(`undo in the account: ${undo}`);

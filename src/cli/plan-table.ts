@@ -1,5 +1,5 @@
-import type { PlanItem, PlanResult } from '../contract/plan.js';
-import { type Colour, type Terminal, table } from './terminal.js';
+import type { PlanItem, PlannedEngine, PlanResult } from '../contract/plan.js';
+import { type Colour, hanging, type Terminal, table } from './terminal.js';
 
 const STATE: Record<PlanItem['state'], { word: string; colour: Colour }> = {
   create: { word: 'create', colour: 'green' },
@@ -30,7 +30,22 @@ export function printPlan(plan: PlanResult, terminal: Terminal): void {
   if (plan.items.length < total)
     terminal.line(`… and ${total - plan.items.length} more; all pages are in the evidence store`);
   terminal.line();
+  if (plan.engine !== undefined)
+    for (const line of hanging('build: ', engineLine(plan.engine), terminal.columns)) terminal.line(line);
   terminal.line(`${total} images for ${plan.registry}: ${countsLine(plan.counts)}. Nothing was changed.`);
+}
+
+const OTHERS: Record<PlannedEngine['onUnbuildablePlatform'], string> = {
+  fail: 'an image with another platform fails',
+  copy: 'other platforms are copied as they are',
+  skip: 'other platforms are left out',
+};
+
+/** Who would build, for which platforms, and what the template chose for the others. */
+function engineLine(engine: PlannedEngine): string {
+  const others = OTHERS[engine.onUnbuildablePlatform];
+  if (engine.state === null) return `no Docker Engine can be used now: ${engine.fault}`;
+  return `Docker Engine ${engine.state.version} for ${engine.state.platforms.join(', ')}; ${others}`;
 }
 
 const countsLine = (counts: PlanResult['counts']): string =>

@@ -59,11 +59,20 @@ interface Worked {
   templateSteps?: StepEnd[];
 }
 
-/** The verdict that decided: what was built is judged after its source. */
-export const decidingVerdict = <V extends Verdict | null>(outcome: {
-  verdict: V;
-  builtVerdict?: Verdict;
-}): V | Verdict => outcome.builtVerdict ?? outcome.verdict;
+const WEIGHT: Record<Verdict['decision'], number> = { pass: 0, warn: 1, block: 2 };
+
+/**
+ * The verdict that decided: what was built is judged after its source, which still speaks for platforms that were only
+ * labelled.
+ */
+export function decidingVerdict<
+  V extends (Pick<Verdict, 'decision'> & { platforms: readonly { platform: string }[] }) | null,
+>({ verdict, builtVerdict }: { verdict: V; builtVerdict?: NonNullable<V> }): V {
+  if (builtVerdict === undefined || verdict === null) return builtVerdict ?? verdict;
+  const built = new Set(builtVerdict.platforms.map(({ platform }) => platform));
+  const speaksForOthers = verdict.platforms.some(({ platform }) => !built.has(platform));
+  return speaksForOthers && WEIGHT[verdict.decision] > WEIGHT[builtVerdict.decision] ? verdict : builtVerdict;
+}
 
 /** How one image of the run ended. */
 export type ImageOutcome =

@@ -11,6 +11,18 @@ export function platformOf({ os, architecture, variant, 'os.version': version }:
   return `${os}/${architecture}${variant ? `/${variant}` : ''}${version ? `:${version}` : ''}`;
 }
 
+/** What {@link platformOf} wrote. */
+export function parsePlatform(text: string): Platform {
+  const [path = '', version] = text.split(':', 2);
+  const [os = '', architecture = '', variant] = path.split('/');
+  return {
+    os,
+    architecture,
+    ...(variant === undefined ? {} : { variant }),
+    ...(version === undefined ? {} : { 'os.version': version }),
+  };
+}
+
 /** What an absent variant means (containerd's `platforms.Normalize`). */
 const DEFAULT_VARIANT: Readonly<Record<string, string>> = { arm64: 'v8', arm: 'v7' };
 

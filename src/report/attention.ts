@@ -1,5 +1,6 @@
-import { AFTER_BLOCK } from '../contract/note.js';
+import { AFTER_BLOCK, AFTER_BUILD } from '../contract/note.js';
 import { SEVERITIES } from '../contract/verdict.js';
+import { decidingOf, standingScan } from './deciding.js';
 import type { Attention, Report, ReportImage } from './schema.js';
 import { ATTENTION_KINDS } from './schema.js';
 
@@ -56,11 +57,9 @@ function ofStep(subject: string, { ok, name, at, message }: Report['templateStep
   if (!ok) add('step-failed', 'warning', subject, `Step ${name} of a template, ${at}: ${message}`);
 }
 
-function ofImage(
-  report: Report,
-  { image, outcome, drift, verdict, platforms, target, fields, templateSteps, skippedPlatforms }: ReportImage,
-  add: Add,
-): void {
+function ofImage(report: Report, reported: ReportImage, add: Add): void {
+  const { image, outcome, drift, platforms, target, fields, templateSteps, skippedPlatforms } = reported;
+  const { verdict, afterBuild } = decidingOf(reported);
   if (outcome.kind === 'blocked') add('blocked', 'error', image, `${outcome.note}. ${afterBlock(fields)}`);
   if (outcome.kind === 'failed' || outcome.kind === 'unresolved')
     add(outcome.kind, 'error', image, outcome.note);
@@ -82,20 +81,20 @@ function ofImage(
       image,
       `${skippedPlatforms.join(', ')}: not in the copy, since the Docker Engine can’t build it and the template says onUnbuildablePlatform: skip.`,
     );
-  const blind = platforms.filter(({ scan }) => scan?.status === 'not-scannable');
+  const blind = platforms.filter((platform) => standingScan(platform)?.status === 'not-scannable');
   if (blind.length > 0)
     add(
       'not-scannable',
       'warning',
       image,
-      `${blind.map(({ platform }) => platform).join(', ')}: ${blind[0]?.scan?.reason ?? 'nothing was recognised'}`,
+      `${blind.map(({ platform }) => platform).join(', ')}: ${(blind[0] && standingScan(blind[0])?.reason) ?? 'nothing was recognised'}`,
     );
   if (
     verdict?.decision === 'warn' &&
     outcome.kind !== 'blocked' &&
     (blind.length === 0 || hits(report, platforms))
   )
-    add('findings', 'warning', image, verdict.rule);
+    add('findings', 'warning', image, `${afterBuild ? AFTER_BUILD : ''}${verdict.rule}`);
   if (report.verdict.scanned && verdict === null && isHere({ outcome }))
     add('unscanned', 'warning', image, 'No scan of it is on record.');
 }
@@ -113,7 +112,11 @@ function hits(report: Report, platforms: ReportImage['platforms']): boolean {
   const policy = report.configuration?.policy;
   if (policy === undefined) return true;
   const severities = SEVERITIES.slice(0, SEVERITIES.indexOf(policy.failOn) + 1);
-  return platforms.some(({ scan }) =>
-    severities.some((severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0),
-  );
+  return platforms
+    .map(standingScan)
+    .some((scan) =>
+      severities.some(
+        (severity) => ((policy.fixableOnly ? scan?.fixable : scan?.counts)?.[severity] ?? 0) > 0,
+      ),
+    );
 }

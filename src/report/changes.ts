@@ -17,6 +17,7 @@ export const earlierSchema = z.object({
       targetDigest: z.string().nullable(),
       outcome: z.object({ kind: z.string() }),
       verdict: z.object({ decision: z.string() }).nullable(),
+      builtVerdict: z.object({ decision: z.string() }).nullish(),
       fields: z.array(z.object({ infra: z.enum(INFRAS), field: z.string() })),
     }),
   ),
@@ -32,6 +33,10 @@ const digestText = (digest: string | null): string => digest?.slice(0, 19) ?? 'n
 const endOf = ({ outcome }: EarlierImage): string =>
   GOOD.includes(outcome.kind) ? 'as it should be' : outcome.kind;
 
+/** On what runs: what was built of the source, where something was. */
+const decisionOn = ({ verdict, builtVerdict }: EarlierImage): string | undefined =>
+  (builtVerdict ?? verdict)?.decision;
+
 function differences(before: EarlierImage, after: ReportImage): string[] {
   const what: string[] = [];
   const differ = (name: string, from: string, to: string): void => {
@@ -43,8 +48,8 @@ function differences(before: EarlierImage, after: ReportImage): string[] {
     differ('source', digestText(before.sourceDigest), digestText(after.sourceDigest));
   if (after.targetDigest !== null)
     differ('copy', digestText(before.targetDigest), digestText(after.targetDigest));
-  if (after.verdict !== null)
-    differ('verdict', before.verdict?.decision ?? 'unscanned', after.verdict.decision);
+  const now = decisionOn(after);
+  if (now !== undefined) differ('verdict', decisionOn(before) ?? 'unscanned', now);
   // The digests may well be those of before: it was put back.
   if (after.drift !== null) what.push(driftText(after));
   return what;

@@ -35,6 +35,7 @@ export function mergePlatforms(
       const known = merged.get(key);
       if (known !== undefined) {
         if (!known.platforms.includes(platform)) known.platforms.push(platform);
+        known.foundBy = namesOf([...known.foundBy, ...found.foundBy]);
         continue;
       }
       merged.set(key, {
@@ -46,6 +47,7 @@ export function mergePlatforms(
         title: clip(found.title, 160),
         url: webLink(found.url),
         platforms: [clip(platform, 100)],
+        foundBy: namesOf(found.foundBy),
         suppressed:
           suppressedBy === undefined
             ? null
@@ -59,14 +61,17 @@ export function mergePlatforms(
   return [...merged.values()].sort(worstFirst);
 }
 
+const namesOf = (scanners: readonly string[]): string[] =>
+  [...new Set(scanners.map((name) => clip(name, 100)))].sort(compare);
+
 /** The worst findings over all images, as many as a file may have; the images keep their order. */
 function worstOf(images: readonly ReportImage[], most: number, bytes: number): Set<ReportFinding> {
   const kept = new Set<ReportFinding>();
   let left = bytes;
   const all = images.flatMap(({ findings }) => findings.list).sort(worstFirst);
   for (const finding of all.slice(0, most)) {
-    const { id, package: name, installed, fixed, title, url, platforms, suppressed } = finding;
-    const texts = [id, name, installed, fixed, title, url, ...platforms];
+    const { id, package: name, installed, fixed, title, url, platforms, foundBy, suppressed } = finding;
+    const texts = [id, name, installed, fixed, title, url, ...platforms, ...foundBy];
     if (suppressed !== null) texts.push(suppressed.owner, suppressed.reason);
     left -= ROW_BYTES + Buffer.byteLength(escapeText(texts.join('  ')));
     if (left < 0) break;

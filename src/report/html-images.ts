@@ -1,4 +1,5 @@
 import type { Severity } from '../contract/verdict.js';
+import { decidingOf, standingScan } from './deciding.js';
 import { ageText, badge, digestText, evidenceLink, heads, type Tone, table } from './html-parts.js';
 import { html, type Markup } from './markup.js';
 import type { Report, ReportImage } from './schema.js';
@@ -13,6 +14,8 @@ const OUTCOMES: Record<ReportImage['outcome']['kind'], { word: string; tone: Ton
   skipped: { word: 'skipped', tone: 'note' },
   cancelled: { word: 'left undone', tone: 'note' },
 };
+
+type Scan = NonNullable<ReportImage['platforms'][number]['scan']>;
 
 const STATES: Record<ReportImage['state'], string> = {
   create: 'new',
@@ -34,12 +37,12 @@ const seconds = (ms: number): string => (ms < 950 ? `${Math.round(ms)} ms` : `${
 
 /** The highest count of any platform: a sum would count one package twice. */
 const worst = (image: ReportImage, of: 'counts' | 'fixable', severity: Severity): number =>
-  Math.max(0, ...image.platforms.map(({ scan }) => scan?.[of][severity] ?? 0));
+  Math.max(0, ...image.platforms.map((platform) => standingScan(platform)?.[of][severity] ?? 0));
 
 function findings(image: ReportImage): Markup {
-  const scans = image.platforms.flatMap(({ scan }) => (scan === null ? [] : [scan]));
+  const scans = image.platforms.flatMap((platform) => standingScan(platform) ?? []);
   if (scans.length === 0)
-    return html`<td colspan="4">${image.verdict === null ? 'no scan on record' : 'details not on record'}</td>`;
+    return html`<td colspan="4">${decidingOf(image).verdict === null ? 'no scan on record' : 'details not on record'}</td>`;
   if (scans.every(({ status }) => status === 'not-scannable'))
     return html`<td colspan="4">${badge('not scannable', 'warn')}</td>`;
   return html`${SHOWN.map((severity) => {
@@ -49,13 +52,18 @@ function findings(image: ReportImage): Markup {
   })}`;
 }
 
-function decision({ verdict, platforms }: ReportImage): Markup {
+/** The verdict that decided first, the other one below it. */
+function decision(image: ReportImage): Markup {
+  const { verdict: source, builtVerdict: built, platforms } = image;
+  const { verdict } = decidingOf(image);
   if (verdict === null) return badge('unscanned', 'warn');
   const tone = { pass: 'good', warn: 'warn', block: 'bad' } as const;
-  const suppressed = Math.max(0, ...platforms.map(({ scan }) => scan?.suppressed ?? 0));
-  return html`${badge(verdict.decision, tone[verdict.decision])}<small>${
-    verdict.thisRun ? 'this run' : `${ageText(verdict.ageHours)} ago`
-  }</small>${suppressed > 0 && html`<small>${suppressed} excepted</small>`}`;
+  const suppressed = Math.max(0, ...platforms.map((platform) => standingScan(platform)?.suppressed ?? 0));
+  const age = verdict.thisRun ? 'this run' : `${ageText(verdict.ageHours)} ago`;
+  return html`${badge(verdict.decision, tone[verdict.decision])}<small>${age}</small>${
+    built !== null &&
+    html`<small>source: ${source?.decision ?? 'unscanned'}</small><small>after the build: ${built.decision}</small>`
+  }${suppressed > 0 && html`<small>${suppressed} excepted</small>`}`;
 }
 
 function imageRow(image: ReportImage): Markup {
@@ -69,7 +77,7 @@ function imageRow(image: ReportImage): Markup {
   }${took > 0 && html`<small>${seconds(took)}</small>`}</td>
 <td>${decision(image)}</td>
 ${findings(image)}
-<td class="platform">${image.platforms.map(({ platform, scan, how }) => html`<div>${platform}${how === 'built' && html`<small>built</small>`}${scan?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}${image.skippedPlatforms.map((platform) => html`<div>${platform}<small>left out</small></div>`)}</td>
+<td class="platform">${image.platforms.map((one) => html`<div>${one.platform}${one.how === 'built' && html`<small>built</small>`}${standingScan(one)?.status === 'not-scannable' && html`<small>not scannable</small>`}</div>`)}${image.skippedPlatforms.map((platform) => html`<div>${platform}<small>left out</small></div>`)}</td>
 <td class="keep">${short(image.sourceDigest)}</td>
 <td class="keep">${short(image.targetDigest)}</td>
 </tr>`;
@@ -95,9 +103,14 @@ export const imagesTable = (report: Report): Markup =>
     { id: 'images' },
   );
 
+const scanText = ({ status, reason, evidence, others }: Scan): Markup =>
+  html`${status === 'not-scannable' ? (reason ?? 'not scannable') : status}, ${evidenceLink(evidence.key, 'scanner output')}${others.map(
+    (other) => html`, ${evidenceLink(other.evidence.key, other.scanner)}`,
+  )}`;
+
 /** A line with the names, as wide as the table, then one line a digest: a long name never squeezes the digests. */
 function trailRows(image: ReportImage): Markup {
-  const { verdict } = image;
+  const { verdict, builtVerdict } = image;
   const took = image.steps.map(({ step, ms }) => `${step} ${seconds(ms)}`).join(', ');
   return html`<tr><th scope="rowgroup" colspan="4" class="wrap">${image.target ?? image.image}<small>${
     image.source !== null && `from ${image.source}`
@@ -105,7 +118,10 @@ function trailRows(image: ReportImage): Markup {
     image.buildLog !== null && html`; ${evidenceLink(image.buildLog.key, 'build log')}`
   }</small></th></tr>
 <tr><td class="platform">all</td><td class="digest">${digestText(image.sourceDigest)}</td><td class="digest">${digestText(image.targetDigest)}</td>
-<td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}</td></tr>
+<td>${verdict !== null && html`${verdict.rule}<small>${verdict.scannedAt}</small>`}${
+    builtVerdict !== null &&
+    html`<div>after the build: ${builtVerdict.decision}, ${builtVerdict.rule}<small>${builtVerdict.scannedAt}</small></div>`
+  }</td></tr>
 ${image.platforms.map(
   ({
     platform,
@@ -113,8 +129,9 @@ ${image.platforms.map(
     targetDigest,
     how,
     scan,
+    builtScan,
   }) => html`<tr><td class="platform">${platform}${how === 'built' && html`<small>built</small>`}</td><td class="digest">${sourceDigest !== null && digestText(sourceDigest)}</td><td class="digest">${targetDigest !== null && digestText(targetDigest)}</td>
-<td>${scan !== null && html`${scan.status === 'not-scannable' ? (scan.reason ?? 'not scannable') : scan.status}, ${evidenceLink(scan.evidence.key, 'scanner output')}`}</td></tr>`,
+<td>${scan !== null && scanText(scan)}${builtScan !== null && html`<div>after the build: ${scanText(builtScan)}</div>`}</td></tr>`,
 )}`;
 }
 

@@ -9,6 +9,7 @@ import { readTemplateParts } from './read-templates.js';
 import { readRecords, readVerdict } from './records.js';
 import type { EvidenceFile } from './schema-parts.js';
 import { type HostTraffic, sumTraffic, trafficKeys } from './traffic.js';
+import { earlierBuiltKey } from './verdicts.js';
 
 /**
  * Reads at once: 5,000 verdicts of 2 KB at 50 ms each, as from S3, take 8 s. A page of outcomes, the largest, has some
@@ -71,6 +72,10 @@ export async function readInputs(
         : [item.lastVerdict.key],
     ),
   );
+  for (const record of records) {
+    const key = earlierBuiltKey(record, summary.config);
+    if (key !== undefined) keys.add(key);
+  }
   const verdicts = new Map<string, Verdict>();
   for (const { key, bytes } of await Promise.all(
     [...keys].map(async (key) => ({ key, bytes: await read(key) })),
@@ -82,10 +87,15 @@ export async function readInputs(
     note('verdict of an earlier run', key, digestOf(bytes));
   }
 
-  const own = records.flatMap(({ outcome }) => ('verdict' in outcome ? (outcome.verdict ?? []) : []));
+  const own = records.flatMap(({ outcome }) =>
+    'verdict' in outcome ? [outcome.verdict ?? [], outcome.builtVerdict ?? []].flat() : [],
+  );
   for (const { platforms } of [...own, ...verdicts.values()])
-    for (const { platform, evidence: raw } of platforms)
+    for (const { platform, evidence: raw, others = [] } of platforms) {
       note(`scanner output, ${platform}`, raw.key, raw.digest);
+      for (const { scanner, evidence: output } of others)
+        note(`output of the scanner ${scanner}, ${platform}`, output.key, output.digest);
+    }
   const { templates, stepOutputs } = await readTemplateParts(evidence, summary, records, {
     read,
     note,

@@ -1,6 +1,7 @@
 import type { RunSummaryForReport } from '../contract/activities.js';
 import { noteOf } from '../contract/note.js';
 import { FAILING_OUTCOMES, type ImageOutcome, type ImageRecord } from '../contract/outcome.js';
+import type { VerdictSummary } from '../contract/plan.js';
 import type { EvidenceRef, PlatformVerdict, Verdict } from '../contract/verdict.js';
 import { attentionOf } from './attention.js';
 import type { Changes } from './changes.js';
@@ -11,11 +12,11 @@ import { sentenceOf } from './sentence.js';
 import { stepsOf, templateOf } from './template-parts.js';
 import { clip, compare } from './text.js';
 import type { HostTraffic } from './traffic.js';
+import { builtVerdictOf, type EarlierVerdicts, verdictOf } from './verdicts.js';
 
 /** What the evidence store adds to the summary. */
 export interface ReportExtras {
-  /** Whole verdicts of earlier runs, by the evidence key that the plan names. */
-  verdicts: ReadonlyMap<string, Verdict>;
+  verdicts: EarlierVerdicts;
   /** All findings by an image's (clipped) name. */
   findings?: ReadonlyMap<string, ImageFindings>;
   /** What is different from the last run; null when there was none. */
@@ -114,16 +115,6 @@ export function buildReport(
   return report;
 }
 
-/** The whole verdict that stands for an image: this run's own, else the last one on record. */
-export function verdictOf(
-  { item, outcome }: ImageRecord,
-  verdicts: ReportExtras['verdicts'],
-): Verdict | null {
-  if ('verdict' in outcome && outcome.verdict !== null) return outcome.verdict;
-  const last = item.state === 'unresolved' ? null : item.lastVerdict;
-  return (last === null ? undefined : verdicts.get(last.key)) ?? null;
-}
-
 function imageOf(
   { item, outcome }: ImageRecord,
   run: RunSummaryForReport,
@@ -133,7 +124,7 @@ function imageOf(
   const own = 'verdict' in outcome ? outcome.verdict : null;
   const last = resolved?.lastVerdict ?? null;
   const whole = verdictOf({ item, outcome }, extras.verdicts);
-  const judged = own ?? last;
+  const built = builtVerdictOf({ item, outcome }, extras.verdicts, run.config);
   return {
     image: clip(item.image, 300),
     source: resolved?.source ?? null,
@@ -151,25 +142,11 @@ function imageOf(
       type: outcome.kind === 'failed' ? outcome.type : null,
     },
     fields: item.fields,
-    platforms: platformsOf(outcome, whole),
+    platforms: platformsOf(outcome, whole, built?.verdict ?? null),
     skippedPlatforms: outcome.kind === 'mirrored' ? (outcome.built.skipped ?? []) : [],
     buildLog: outcome.kind === 'mirrored' ? (outcome.built.log ?? null) : null,
-    verdict:
-      judged === null
-        ? null
-        : {
-            decision: judged.decision,
-            rule: clip(judged.rule),
-            scannedAt: judged.scannedAt,
-            ageHours: Math.max(
-              0,
-              Math.floor((Date.parse(run.finishedAt) - Date.parse(judged.scannedAt)) / HOUR),
-            ),
-            thisRun: own !== null,
-            policyDigest: judged.policyDigest,
-            databaseUpdatedAt: whole?.database.updatedAt ?? null,
-            evidence: own === null ? (last?.key ?? null) : null,
-          },
+    verdict: viewOf(own ?? last, whole, run, own === null ? (last?.key ?? null) : null),
+    builtVerdict: built === null ? null : viewOf(built.verdict, built.verdict, run, built.key),
     findings: extras.findings?.get(clip(item.image, 300)) ?? { total: 0, list: [], unread: [] },
     steps: 'steps' in outcome ? outcome.steps : [],
     templateSteps: stepsOf(
@@ -182,13 +159,38 @@ function imageOf(
   };
 }
 
+/** @param key where it lies; null when this run made it */
+function viewOf(
+  judged: Verdict | VerdictSummary | null,
+  whole: Verdict | null,
+  { finishedAt }: RunSummaryForReport,
+  key: string | null,
+): ReportImage['verdict'] {
+  if (judged === null) return null;
+  return {
+    decision: judged.decision,
+    rule: clip(judged.rule),
+    scannedAt: judged.scannedAt,
+    ageHours: Math.max(0, Math.floor((Date.parse(finishedAt) - Date.parse(judged.scannedAt)) / HOUR)),
+    thisRun: key === null,
+    policyDigest: judged.policyDigest,
+    databaseUpdatedAt: whole?.database.updatedAt ?? null,
+    evidence: key,
+  };
+}
+
 /** Platforms of what was built and of what was scanned, joined by name; an image may have either alone. */
-function platformsOf(outcome: ImageOutcome, verdict: Verdict | null): ReportImage['platforms'] {
+function platformsOf(
+  outcome: ImageOutcome,
+  verdict: Verdict | null,
+  builtVerdict: Verdict | null,
+): ReportImage['platforms'] {
   const built = new Map(
     outcome.kind === 'mirrored' ? outcome.built.platforms.map((one) => [one.platform, one]) : [],
   );
   const scanned = new Map(verdict?.platforms.map((one) => [one.platform, one]) ?? []);
-  return [...new Set([...built.keys(), ...scanned.keys()])].map((platform) => {
+  const afterBuild = new Map(builtVerdict?.platforms.map((one) => [one.platform, one]) ?? []);
+  return [...new Set([...built.keys(), ...scanned.keys(), ...afterBuild.keys()])].map((platform) => {
     const scan = scanned.get(platform);
     const copy = built.get(platform);
     return {
@@ -196,16 +198,22 @@ function platformsOf(outcome: ImageOutcome, verdict: Verdict | null): ReportImag
       sourceDigest: copy?.source ?? scan?.digest ?? null,
       targetDigest: copy?.target ?? null,
       how: copy === undefined ? null : (copy.how ?? 'labelled'),
-      scan: scan === undefined ? null : scanOf(scan),
+      scan: scanOf(scan),
+      builtScan: scanOf(afterBuild.get(platform)),
     };
   });
 }
 
-const scanOf = ({ status, counts, fixable, suppressed, reason, evidence }: PlatformVerdict) => ({
-  status,
-  counts,
-  fixable,
-  suppressed,
-  reason: reason === undefined ? null : clip(reason),
-  evidence,
-});
+function scanOf(scan: PlatformVerdict | undefined): ReportImage['platforms'][number]['scan'] {
+  if (scan === undefined) return null;
+  const { status, counts, fixable, suppressed, reason, evidence, others = [] } = scan;
+  return {
+    status,
+    counts,
+    fixable,
+    suppressed,
+    reason: reason === undefined ? null : clip(reason),
+    evidence,
+    others: others.map((one) => ({ scanner: clip(one.scanner, 100), evidence: one.evidence })),
+  };
+}

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { ImageRecord } from '../contract/outcome.js';
 import type { Policy } from '../contract/run.js';
-import { type PlatformVerdict, SEVERITIES, type Verdict } from '../contract/verdict.js';
+import { type PlatformVerdict, SEVERITIES } from '../contract/verdict.js';
 import type { JudgedFinding } from '../scanners/policy.js';
 import { readFindings } from '../scanners/verdict-store.js';
 import type { EvidenceStore } from '../store/evidence.js';
@@ -26,23 +26,22 @@ function worstFirst(a: PlatformVerdict, b: PlatformVerdict): number {
 }
 
 /**
- * The findings of every image, out of the scanner's raw output. Output that is gone, or no longer what the verdict was
+ * The findings of every image, out of the raw output of its scanners. Output that is gone, or no longer what the verdict was
  * made from, is named in `unread`: the report is written all the same.
  *
- * @param verdictOf the whole verdict that stands for an image, if any is on record.
+ * @param scansOf what stands for an image's platforms: see `standingScans`.
  * @param today `YYYY-MM-DD`, for the exceptions.
  * @throws FactoryError `EvidenceUnavailable` when the store can't be reached
  */
 export async function readAllFindings(
   evidence: EvidenceStore,
   records: readonly ImageRecord[],
-  verdictOf: (record: ImageRecord) => Verdict | null,
+  scansOf: (record: ImageRecord) => readonly PlatformVerdict[],
   options: { policy?: Pick<Policy, 'exceptions'>; today: string; signal?: AbortSignal },
 ): Promise<Map<string, ImageFindings>> {
   const scans = new Map<string, PlatformVerdict>();
   for (const record of records)
-    for (const platform of verdictOf(record)?.platforms ?? [])
-      if (hasAny(platform)) scans.set(keyOf(platform), platform);
+    for (const platform of scansOf(record)) if (hasAny(platform)) scans.set(keyOf(platform), platform);
   const limit = pLimit(READERS);
   const read = new Map<string, JudgedFinding[] | string>();
   const wanted = [...scans].sort(([, a], [, b]) => worstFirst(a, b)).slice(0, SCANS_READ);
@@ -54,7 +53,7 @@ export async function readAllFindings(
 
   const found = new Map<string, ImageFindings>();
   for (const record of records) {
-    const platforms = (verdictOf(record)?.platforms ?? []).filter(hasAny);
+    const platforms = scansOf(record).filter(hasAny);
     const readable: { platform: string; findings: JudgedFinding[] }[] = [];
     const unread: ImageFindings['unread'] = [];
     for (const scan of platforms) {
@@ -68,7 +67,8 @@ export async function readAllFindings(
   return found;
 }
 
-const keyOf = ({ evidence }: PlatformVerdict): string => `${evidence.key} ${evidence.digest}`;
+const keyOf = ({ evidence, others = [] }: PlatformVerdict): string =>
+  [evidence, ...others.map((one) => one.evidence)].map(({ key, digest }) => `${key} ${digest}`).join(' ');
 
 /** The findings, or why there are none to show. */
 async function findingsOf(

@@ -14,7 +14,7 @@ const LEVELS: Record<Severity, 'error' | 'warning' | 'note'> = {
 };
 
 function resultOf(image: ImageExport['image'], found: ReportFinding, ruleIndex: number) {
-  const { id, package: name, installed, fixed, severity, platforms, suppressed } = found;
+  const { id, package: name, installed, fixed, severity, platforms, foundBy, suppressed } = found;
   const mend = fixed === null ? 'no fix yet' : `fixed in ${fixed}`;
   return {
     ruleId: visible(id),
@@ -31,7 +31,13 @@ function resultOf(image: ImageExport['image'], found: ReportFinding, ruleIndex: 
       ],
     })),
     partialFingerprints: { 'finding/v1': digestOf(JSON.stringify([image.image, id, name])) },
-    properties: { severity, installed: visible(installed), fixed: fixed === null ? null : visible(fixed) },
+    properties: {
+      severity,
+      package: visible(name),
+      installed: visible(installed),
+      fixed: fixed === null ? null : visible(fixed),
+      foundBy: foundBy.map(visible),
+    },
     ...(suppressed === null
       ? {}
       : {

@@ -14,6 +14,7 @@ const findingSchema = z
     title: z.string(),
     url: z.string().nullable(),
     platforms: z.array(z.string()),
+    foundBy: z.array(z.string()).describe('Names of the scanners that found it; `trivy` is Trivy.'),
     suppressed: z
       .object({ owner: z.string(), reason: z.string(), expires: z.string() })
       .nullable()

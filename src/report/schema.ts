@@ -24,7 +24,10 @@ const scanSchema = z.object({
   fixable: counts.describe('Those of `counts` that a newer package fixes.'),
   suppressed: z.int().min(0).describe('Findings that an exception took out.'),
   reason: z.string().nullable(),
-  evidence,
+  evidence: evidence.describe('What Trivy wrote.'),
+  others: z
+    .array(z.object({ scanner: z.string(), evidence }))
+    .describe('What scanners beside Trivy wrote; their findings are in the counts.'),
 });
 
 const platformSchema = z.object({
@@ -35,7 +38,10 @@ const platformSchema = z.object({
     .enum(['built', 'labelled'])
     .nullable()
     .describe('`built` by a Docker Engine, or only labelled; null when nothing was made in this run.'),
-  scan: scanSchema.nullable(),
+  scan: scanSchema.nullable().describe('Of the source.'),
+  builtScan: scanSchema
+    .nullable()
+    .describe('Of what a Docker Engine built, which is what runs; null where the platform was not built.'),
 });
 
 const verdictSchema = z.object({
@@ -80,7 +86,12 @@ const imageSchema = z.object({
     .array(z.string())
     .describe('Left out, since the Docker Engine can’t build them and the template says skip.'),
   buildLog: evidence.nullable().describe('What the Docker Engine printed.'),
-  verdict: verdictSchema.nullable(),
+  verdict: verdictSchema.nullable().describe('On the source.'),
+  builtVerdict: verdictSchema
+    .nullable()
+    .describe(
+      'On what a Docker Engine built of it, scanned before the push; null when nothing was built. It decides on its platforms, and `findings` are of what was built.',
+    ),
   findings: imageFindingsSchema,
   steps: z.array(z.object({ step: z.enum(STEPS), at: time, ms: z.number().min(0) })),
   templateSteps: templateStepsSchema,

@@ -1,3 +1,4 @@
+import { decidingOf } from './deciding.js';
 import type { Report } from './schema.js';
 
 /** What the reader of the first line must know of images that are not as they should be, worst first. */
@@ -28,7 +29,7 @@ export function sentenceOf(report: Report): string {
         ? `${total === 1 ? 'The one image is as it' : `All ${total} images are as they`} should be${where}`
         : `${good} of ${images(total)} ${good === 1 ? 'is' : 'are'} as they should be${where}; ${bad}`;
   const warned = report.images.filter(
-    (image) => image.verdict?.decision === 'warn' && image.outcome.kind !== 'blocked',
+    (image) => decidingOf(image).verdict?.decision === 'warn' && image.outcome.kind !== 'blocked',
   ).length;
   const warnings = warned === 0 ? '' : `; ${warned} ${warned === 1 ? 'has' : 'have'} a warning`;
   const body = state === '' ? '' : `${state}${warnings}.`;

@@ -7,10 +7,11 @@ import { renderCsv } from './csv.js';
 import { exportFindings } from './findings.js';
 import { renderHtml } from './html.js';
 import { readInputs } from './inputs.js';
-import { buildReport, verdictOf } from './model.js';
+import { buildReport } from './model.js';
 import { LATEST, readLatest, readPrevious } from './previous.js';
 import { readAllFindings } from './read-findings.js';
 import { renderSarif } from './sarif.js';
+import { standingScans } from './verdicts.js';
 
 /**
  * Puts one page of outcomes into the evidence store. The same page again writes the same bytes.
@@ -45,11 +46,16 @@ export async function writeReport(
   const inputs = await readInputs(evidence, summary, signal);
   const { records, verdicts } = inputs;
   const policy = summary.config?.gatherScan.policy;
-  const findings = await readAllFindings(evidence, records, (record) => verdictOf(record, verdicts), {
-    today: summary.finishedAt.slice(0, 10),
-    ...(policy === undefined ? {} : { policy }),
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const findings = await readAllFindings(
+    evidence,
+    records,
+    (record) => standingScans(record, verdicts, summary.config),
+    {
+      today: summary.finishedAt.slice(0, 10),
+      ...(policy === undefined ? {} : { policy }),
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
   const previous = await readPrevious(evidence, summary, signal);
   const report = buildReport(summary, records, {
     verdicts,

@@ -11,7 +11,12 @@ export interface Finding {
   severity: Severity;
   title: string;
   url: string;
+  /** Names of the scanners that found it, sorted. */
+  foundBy: string[];
 }
+
+/** The name of Trivy among those that found something; no other scanner may have it. */
+export const TRIVY = 'trivy';
 
 /** What a scanner saw on one platform, before any policy. */
 export interface Inspection {

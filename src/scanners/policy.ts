@@ -14,7 +14,10 @@ import type { Finding, Inspection } from './finding.js';
 export interface PlatformScan extends Inspection {
   platform: string;
   digest: Digest;
+  /** Of Trivy. */
   evidence: EvidenceRef;
+  /** Of each scanner beside it; its findings are among `findings`. */
+  others?: PlatformVerdict['others'];
 }
 
 export type Judgement = Pick<Verdict, 'decision' | 'rule' | 'platforms'>;
@@ -32,18 +35,32 @@ const countOf = (findings: readonly Finding[]): SeverityCounts => {
   return counts;
 };
 
-/** One of each (vulnerability, package): the same package may be installed twice. The worse one stays, then the fixable. */
+/**
+ * One of each (vulnerability, package), over all scanners; the same package may also be installed twice. The worst stays,
+ * of equals the first, with what only another one knew: a fixed version, a title, a link, and who else found it.
+ */
 function distinct(findings: readonly Finding[]): Finding[] {
   const kept = new Map<string, Finding>();
   for (const finding of findings) {
     const key = JSON.stringify([finding.id, finding.package]);
     const other = kept.get(key);
-    const worse = other === undefined ? -1 : rank(finding.severity) - rank(other.severity);
-    if (worse < 0 || (worse === 0 && other?.fixed === null)) kept.set(key, finding);
+    kept.set(key, other === undefined ? finding : together(other, finding));
   }
   return [...kept.values()].sort(
     (a, b) => rank(a.severity) - rank(b.severity) || compare(a.id, b.id) || compare(a.package, b.package),
   );
+}
+
+function together(a: Finding, b: Finding): Finding {
+  const [worse, other] = rank(b.severity) < rank(a.severity) ? [b, a] : [a, b];
+  return {
+    ...worse,
+    installed: worse.installed || other.installed,
+    fixed: a.fixed ?? b.fixed,
+    title: worse.title || other.title,
+    url: worse.url || other.url,
+    foundBy: [...new Set([...a.foundBy, ...b.foundBy])].sort(),
+  };
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -91,6 +108,7 @@ function judgePlatform(scan: PlatformScan, policy: Policy, today: string): Judge
     suppressed: all.length - open.length,
     ...(scan.notScannable === undefined ? {} : { reason: scan.notScannable }),
     evidence: scan.evidence,
+    ...(scan.others === undefined ? {} : { others: scan.others }),
   };
   return { scan, verdict, deciding };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { SEVERITIES } from '../contract/verdict.js';
-import type { Finding, Inspection } from './finding.js';
+import { type Finding, type Inspection, TRIVY } from './finding.js';
 import { hasAdvisories, type OperatingSystem } from './os-advisories.js';
 
 // A tolerant view of Trivy's JSON (trivy `pkg/types/report.go`): what we do not use may change.
@@ -82,6 +82,7 @@ const findingsOf = ({ Results }: RawReport): Finding[] =>
     severity: found.Severity,
     title: found.Title,
     url: found.PrimaryURL,
+    foundBy: [TRIVY],
   }));
 
 /** The findings of Trivy's JSON alone. @throws FactoryError `ScannerFailed` when it is no report. */

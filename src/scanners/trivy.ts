@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -6,22 +6,24 @@ import { FactoryError } from '../common/errors.js';
 import { Lanes } from '../common/lanes.js';
 import type { StepContext } from '../common/step.js';
 import type { ScanTask } from '../contract/activities.js';
-import type { Reference } from '../contract/brand.js';
 import type { DatabasePin, EvidenceRef, Verdict } from '../contract/verdict.js';
 import type { PlatformImage, SourceFetcher } from '../mirror/fetch.js';
+import type { Programs } from '../programs/programs.js';
 import { digestOf, hexOf } from '../registry/digest.js';
 import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
-import { isAbandoned, writerName } from '../store/writers.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { serveAnalyses } from './analysis-server.js';
+import { type ExternalScan, ExternalScanners } from './external-scanners.js';
 import { writeLayout } from './layout.js';
 import { judge, type PlatformScan } from './policy.js';
+import { builtImage, type ScannedImage, sourceImage } from './scanned-image.js';
 import type { Scanner } from './scanner.js';
 import { type DatabaseOptions, type ReadyDatabase, TrivyDatabases } from './trivy-database.js';
 import { TrivyProcess } from './trivy-process.js';
 import { inspect, parseReport, type TrivyReport } from './trivy-report.js';
 import { writeVerdict } from './verdict-store.js';
+import { inWorkplace } from './workplace.js';
 
 export interface TrivyOptions extends DatabaseOptions {
   /** A path, or a name on the PATH. */
@@ -29,20 +31,26 @@ export interface TrivyOptions extends DatabaseOptions {
   /** Ask nobody about what is found (`TRIVY_OFFLINE_SCAN`). */
   offlineScan: boolean;
   evidence: EvidenceStore;
-  fetcher: Pick<SourceFetcher, 'image' | 'config' | 'layer'>;
+  fetcher: Pick<SourceFetcher, 'image' | 'config' | 'layer' | 'manifest'>;
   content: ContentStore;
+  /** Runs the scanners beside Trivy. */
+  programs: Programs;
 }
 
 const LAYERS_AT_ONCE = 4;
-/** Of a worker: Trivy takes a core each, and 140 MB. */
+/** Of a worker: Trivy takes a core each, and 140 MB; other scanners are taken to be alike. */
 export const SCANS_AT_ONCE = Math.min(availableParallelism(), 8);
 
-/** Scans with Trivy, each platform by itself from the content store, and keeps the raw reports as evidence. */
+/**
+ * Scans with Trivy and the scanners that a template names beside it, each platform by itself from the content store, and
+ * keeps what each of them wrote as evidence.
+ */
 export class TrivyScanner implements Scanner {
   readonly #options: TrivyOptions;
   readonly #trivy: TrivyProcess;
   readonly #databases: TrivyDatabases;
   readonly #analyses: AnalysisCache;
+  readonly #others: ExternalScanners;
   readonly #slots = new Lanes(SCANS_AT_ONCE);
 
   constructor(options: TrivyOptions) {
@@ -50,6 +58,7 @@ export class TrivyScanner implements Scanner {
     this.#trivy = new TrivyProcess(options.program);
     this.#databases = new TrivyDatabases(options, this.#trivy);
     this.#analyses = new AnalysisCache(join(options.content.directory, 'analyses'));
+    this.#others = new ExternalScanners(options);
   }
 
   pinDatabase(maxAgeHours: number, context: StepContext): Promise<DatabasePin> {
@@ -57,13 +66,14 @@ export class TrivyScanner implements Scanner {
   }
 
   async scan(task: ScanTask, context: StepContext): Promise<Verdict> {
-    const { evidence, fetcher } = this.#options;
-    const { source, sourceDigest, policy, policyDigest, database } = task;
-    const scans = await this.#databases.use(database, context, async (ready) => {
-      const { platforms } = await fetcher.image(source, sourceDigest, context.signal, task.platforms);
-      return settledAll(platforms, context, (image, own) =>
-        this.#scanPlatform(source, image, database, ready, own),
+    const { evidence } = this.#options;
+    const { policy, policyDigest, database } = task;
+    const { digest, scans } = await this.#databases.use(database, context, async (ready) => {
+      const image = await this.#imageOf(task, context);
+      const all = await settledAll(image.platforms, context, (platform, own) =>
+        this.#scanPlatform(task, image, platform, ready, own),
       );
+      return { digest: image.digest, scans: all };
     });
     const verdict: Verdict = {
       ...judge(scans, policy, new Date().toISOString().slice(0, 10)),
@@ -72,28 +82,63 @@ export class TrivyScanner implements Scanner {
       scannedAt: scans.map(({ at }) => at).sort()[0] ?? new Date().toISOString(),
       database,
     };
-    await writeVerdict(evidence, sourceDigest, task.platforms, verdict, context.signal);
+    await writeVerdict(evidence, digest, task.platforms, verdict, context.signal);
     return verdict;
   }
 
+  #imageOf(task: ScanTask, { signal }: StepContext): Promise<ScannedImage> {
+    const { built } = task;
+    return built === undefined
+      ? sourceImage(task, this.#options.fetcher, signal)
+      : builtImage({ ...task, built }, this.#options, signal);
+  }
+
   async #scanPlatform(
-    source: Reference,
+    task: ScanTask,
+    from: ScannedImage,
     image: PlatformImage,
-    pin: DatabasePin,
     ready: ReadyDatabase,
     context: StepContext,
   ): Promise<PlatformScan & { at: string }> {
-    const key = evidenceKey(image, pin, ready.scannerVersion);
-    const { evidence, report } =
-      (await this.#recorded(key, image, context)) ??
-      (await this.#examine(source, image, key, ready, context));
     const foreign = image.layers.some((layer) => layer.foreign);
+    const key = evidenceKey(image, task.database, ready.scannerVersion);
+    // Without their base layers there is nothing that a scanner could look at.
+    const scanners = foreign ? [] : (task.scanners ?? []);
+    let trivy = await this.#recorded(key, image, context);
+    if (foreign) trivy ??= await this.#keep(key, blankReport(image), image, context);
+    const others = new Map<string, ExternalScan>();
+    for (const scanner of scanners) {
+      const known = await this.#others.recorded(scanner, image, task.runId, context.signal);
+      if (known !== undefined) others.set(scanner.name, known);
+    }
+    if (trivy === undefined || others.size < scanners.length)
+      await this.#withContent(from, image, context, async (config, place) => {
+        const inTurn = <T>(work: () => Promise<T>): Promise<T> => this.#slots.join()(context.signal, work);
+        trivy ??= await this.#keep(
+          key,
+          await this.#runTrivy(image, config, place, ready, context),
+          image,
+          context,
+        );
+        for (const scanner of scanners)
+          if (!others.has(scanner.name)) {
+            const where = { place, runId: task.runId };
+            const scan = () => this.#others.scan(scanner, { image, config }, where, context);
+            others.set(scanner.name, await inTurn(scan));
+          }
+      });
+    if (trivy === undefined) throw new Error('a platform was scanned without Trivy');
+    const inspection = inspect(trivy.report, image.platform, ready.buckets);
+    // In the template's order, whoever's evidence there was.
+    const ran = scanners.flatMap(({ name }) => others.get(name) ?? []);
     return {
       platform: image.platform,
       digest: image.manifest.descriptor.digest,
-      evidence,
-      at: report.createdAt,
-      ...inspect(report, image.platform, ready.buckets),
+      evidence: trivy.evidence,
+      at: trivy.report.createdAt,
+      ...inspection,
+      findings: [...inspection.findings, ...ran.flatMap(({ findings }) => findings)],
+      ...(ran.length === 0 ? {} : { others: ran.map(({ scanner, evidence }) => ({ scanner, evidence })) }),
       ...(foreign ? { notScannable: 'its base layers are foreign, so they are not fetched' } : {}),
     };
   }
@@ -111,32 +156,39 @@ export class TrivyScanner implements Scanner {
     }
   }
 
-  async #examine(
-    source: Reference,
-    image: PlatformImage,
-    key: string,
-    ready: ReadyDatabase,
-    context: StepContext,
-  ): Promise<Recorded> {
-    const foreign = image.layers.some((layer) => layer.foreign);
-    const bytes = foreign ? blankReport(image) : await this.#runTrivy(source, image, ready, context);
+  async #keep(key: string, bytes: Buffer, image: PlatformImage, context: StepContext): Promise<Recorded> {
     const report = parseReport(bytes, image.config.digest);
     return { evidence: await this.#options.evidence.put(key, bytes, context.signal), report };
   }
 
-  async #runTrivy(
-    source: Reference,
+  /** Works while the image's layers are in the content store. */
+  async #withContent(
+    from: ScannedImage,
     image: PlatformImage,
+    context: StepContext,
+    work: (config: Buffer, place: string) => Promise<void>,
+  ): Promise<void> {
+    const { content } = this.#options;
+    const release = content.lease([image.config, ...image.layers].map(({ digest }) => digest));
+    try {
+      const config = await from.config(image, context.signal);
+      const limit = pLimit(LAYERS_AT_ONCE);
+      await limit.map(image.layers, (layer) => from.layer(layer, context));
+      await inWorkplace(content.directory, (place) => work(config, place));
+    } finally {
+      release();
+    }
+  }
+
+  async #runTrivy(
+    image: PlatformImage,
+    config: Buffer,
+    place: string,
     ready: ReadyDatabase,
     context: StepContext,
   ): Promise<Buffer> {
-    const { content, fetcher, offlineScan } = this.#options;
-    const place = await this.#workplace();
-    const release = content.lease(image.layers.map(({ digest }) => digest));
+    const { content, offlineScan } = this.#options;
     try {
-      const config = await fetcher.config(source, image.config, context.signal);
-      const limit = pLimit(LAYERS_AT_ONCE);
-      await limit.map(image.layers, (layer) => fetcher.layer(source, layer, context));
       const restoreIds = await writeLayout(join(place, 'run', 'image'), image, config, content);
       return restoreIds(
         await this.#withAnalyses(ready, (analyses) =>
@@ -147,8 +199,8 @@ export class TrivyScanner implements Scanner {
         ),
       );
     } finally {
-      release();
-      await rm(place, { recursive: true, force: true });
+      // Its links lead to the content store: no other program finds them beside its own copy.
+      await rm(join(place, 'run'), { recursive: true, force: true });
     }
   }
 
@@ -170,20 +222,6 @@ export class TrivyScanner implements Scanner {
     } finally {
       await session.end();
     }
-  }
-
-  /** A directory of one scan's own, beside the blobs so that they can be hard links; what dead processes left goes. */
-  async #workplace(): Promise<string> {
-    const parent = join(this.#options.content.directory, 'scans');
-    await mkdir(parent, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(parent)) {
-      const stats = await stat(join(parent, name)).catch(() => undefined);
-      if (stats !== undefined && isAbandoned(name, stats.mtimeMs))
-        await rm(join(parent, name), { recursive: true, force: true });
-    }
-    const place = join(parent, writerName());
-    await mkdir(place, { mode: 0o700 });
-    return place;
   }
 }
 

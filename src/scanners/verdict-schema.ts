@@ -4,6 +4,7 @@ import { SEVERITIES } from '../contract/verdict.js';
 import { isDigest } from '../registry/digest.js';
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
+const evidence = z.object({ key: z.string(), digest });
 const counts = z.record(z.enum(SEVERITIES), z.int().min(0));
 
 /** A whole verdict, as the verdict store and the outcome pages have it; members of a later version are let through. */
@@ -19,7 +20,8 @@ export const verdictSchema = z.object({
       fixable: counts,
       suppressed: z.int().min(0),
       reason: z.string().optional(),
-      evidence: z.object({ key: z.string(), digest }),
+      evidence,
+      others: z.array(z.object({ scanner: z.string(), evidence })).optional(),
     }),
   ),
   policyDigest: digest,

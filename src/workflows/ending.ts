@@ -109,6 +109,7 @@ async function afterRun(
   failure: Failure | null,
   report: ReportRef | null,
 ): Promise<Failure | null> {
+  if (!run.hasStepsAfter) return null;
   try {
     return await CancellationScope.nonCancellable(() =>
       CancellationScope.withTimeout(AFTER_RUN, () => run.afterRun(failure, report)),

@@ -161,16 +161,19 @@ export class Run {
       .catch((error: unknown) => rootFailure(error));
   }
 
+  get hasStepsAfter(): boolean {
+    return this.#config !== null && stepsAt(this.#config, 'after-run').length > 0;
+  }
+
   /**
    * Runs the templates' steps that come last. @returns the failure of one that may not fail
    * @throws what cancels them
    */
   async afterRun(failure: Failure | null, report: ReportRef | null): Promise<Failure | null> {
-    if (this.#steps === null) return null;
     const { counts } = this.state;
     const sentence = failure?.message ?? `${this.state.done()} images: all as they should be`;
     try {
-      await this.#steps.at('after-run', { result: { ok: failure === null, sentence, counts, report } });
+      await this.#steps?.at('after-run', { result: { ok: failure === null, sentence, counts, report } });
       return null;
     } catch (error) {
       if (isCancellation(error)) throw error;

@@ -31,6 +31,19 @@ describe('a plan', () => {
     ]);
   });
 
+  it('says who would build, and what becomes of platforms that it can’t build', () => {
+    const terminal = screen();
+    const state = { version: '20.10.24', platforms: ['linux/amd64', 'linux/386'] };
+    printResult(plan({ engine: { onUnbuildablePlatform: 'copy', state } }), false, terminal);
+    expect(terminal.out()).toContain(
+      'build: Docker Engine 20.10.24 for linux/amd64, linux/386; other platforms are copied as they are\n',
+    );
+    const none = screen();
+    const fault = 'nothing answers at DOCKER_HOST: start it';
+    printResult(plan({ engine: { onUnbuildablePlatform: 'fail', state: null, fault } }), false, none);
+    expect(none.out()).toContain(`build: no Docker Engine can be used now: ${fault}\n`);
+  });
+
   it('says how many images the table leaves out', () => {
     const terminal = screen();
     const counts = { ...plan().counts, unchanged: 70 };

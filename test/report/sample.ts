@@ -1,5 +1,6 @@
+import { grype } from '../scanners/sarif-samples.js';
 import { fleet, mirrored } from '../support/report-fixture.js';
-import { Reports, vulnerabilities } from './store.js';
+import { Reports, verdictIn, vulnerabilities } from './store.js';
 
 const HOSTILE = '</script><img src=x onerror=alert(1)>\u202egnp.exe';
 
@@ -29,7 +30,13 @@ export async function sampleRun(directory: string, large = 10): Promise<string> 
       });
     }),
   );
-  const { ref } = await reports.write([...fleet(3), evil, ...big], {
+  const built = await reports.scanned('plugins/built:1', { 'linux/amd64': vulnerabilities(2, 90_000) });
+  if (built.outcome.kind === 'mirrored') {
+    const alone = await reports.scanned('what-was-built', { 'linux/amd64': vulnerabilities(1, 91_000) });
+    const scanned = verdictIn(await reports.beside(alone, 'grype', grype()));
+    built.outcome.builtVerdict = { ...scanned, decision: 'warn', rule: '1 CRITICAL on linux/amd64' };
+  }
+  const { ref } = await reports.write([...fleet(3), evil, built, ...big], {
     ended: { kind: 'failed', type: 'ImagesFailed', message: '3 images' },
     accounts: [
       {

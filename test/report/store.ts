@@ -1,5 +1,6 @@
 import type { RunSummaryForReport } from '../../src/contract/activities.js';
 import type { ImageRecord } from '../../src/contract/outcome.js';
+import type { Verdict } from '../../src/contract/verdict.js';
 import { recordOutcomes, writeReport } from '../../src/report/write.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -29,6 +30,12 @@ export const vulnerabilities = (count: number, seed = 0): Vulnerability[] =>
     Title: `libthing: heap overflow while parsing a crafted header, number ${index}`,
     PrimaryURL: `https://avd.example.com/nvd/cve-2025-${10_000 + seed + index}`,
   }));
+
+/** The verdict on a source that was scanned. */
+export function verdictIn({ outcome }: ImageRecord): Verdict {
+  if (outcome.kind !== 'mirrored' || outcome.verdict === null) throw new Error('it was not scanned');
+  return outcome.verdict;
+}
 
 export class Reports {
   readonly evidence: FolderEvidenceStore;
@@ -60,6 +67,15 @@ export class Reports {
       return platformVerdict(platform, counts, { evidence: await this.evidence.put(key, raw) });
     });
     return mirrored(image, verdict({ platforms: await Promise.all(verdicts), ...more }));
+  }
+
+  /** The record with this scanner's output beside Trivy's on its first platform. */
+  async beside(record: ImageRecord, scanner: string, output: Buffer): Promise<ImageRecord> {
+    const [first, ...rest] = verdictIn(record).platforms;
+    if (first === undefined) throw new Error('it has no platform');
+    const evidence = await this.evidence.put(`scans/0/${scanner}/1.sarif`, output);
+    const others = [...(first.others ?? []), { scanner, evidence }];
+    return mirrored(record.item.image, verdict({ platforms: [{ ...first, others }, ...rest] }));
   }
 
   /** Writes a run's report. @returns its files */

@@ -21,6 +21,7 @@ const ZLIB: Finding = {
   severity: 'CRITICAL',
   title: 'zlib: heap-based buffer over-read',
   url: '',
+  foundBy: ['trivy'],
 };
 const GLIBC: Finding = { ...ZLIB, id: 'CVE-2023-4911', package: 'libc6', severity: 'HIGH' };
 

@@ -98,6 +98,7 @@ describe('a scan', () => {
         severity: 'CRITICAL',
         title: expect.stringContaining('zlib'),
         url: expect.stringContaining('cve-2022-37434'),
+        foundBy: ['trivy'],
         suppressedBy: exceptions[0],
       },
     ]);

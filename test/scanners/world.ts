@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepContext } from '../../src/common/step.js';
+import { loadEnvironment } from '../../src/config/environment.js';
 import type { ScanTask } from '../../src/contract/activities.js';
 import type { Policy } from '../../src/contract/run.js';
 import type { DatabasePin } from '../../src/contract/verdict.js';
@@ -10,6 +11,7 @@ import { publishFleet } from '../../src/demo/fleet/publish.js';
 import { WINDOWS_BASES_ALLOWED } from '../../src/demo/services/registry.js';
 import { javaDb, vulnerabilityDb, writeCacheDir } from '../../src/demo/trivy-db.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
+import { WorkerPrograms } from '../../src/programs/worker-programs.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { digestOf } from '../../src/registry/digest.js';
@@ -30,6 +32,10 @@ export const POLICY: Policy = {
 };
 /** The database that is in the cache directory of a {@link startWorld}. */
 export const LOCAL: DatabasePin = { updatedAt: UPDATED_AT, digest: null, javaDigest: null };
+
+/** What a scanner's arguments have for the layout that it reads, and for where it writes. */
+export const LAYOUT = `\${layout}`;
+export const OUTPUT = `\${output}`;
 
 export interface TestContext extends StepContext {
   phases: string[];
@@ -73,6 +79,15 @@ export async function startWorld() {
     fetcher: new SourceFetcher(client, content),
     content,
     registry: client,
+    programs: await WorkerPrograms.open({
+      directory: join(directory, 'programs'),
+      environment: loadEnvironment({
+        PATH: process.env.PATH,
+        TRIVY_CACHE_DIR: cacheDir,
+        ALLOWED_STEP_ENV: 'TRIVY_CACHE_DIR',
+      }),
+      evidence,
+    }),
   };
   let images = 0;
   return {

@@ -28,7 +28,7 @@ export const firstMirror: Row = async (bench) => {
       'first mirror with labels on all platforms, no scan: the data path alone',
       alone,
       0.9,
-      'a process that is new at each run; verify is part of it',
+      'one process, warmed by five images that go elsewhere; verify is part of it',
     ),
     line(
       'the same, whole run, Temporal server and worker on the same cores',

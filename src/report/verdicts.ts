@@ -1,0 +1,54 @@
+import type { ImageRecord } from '../contract/outcome.js';
+import type { RunConfig } from '../contract/run.js';
+import type { PlatformVerdict, Verdict } from '../contract/verdict.js';
+import { verdictKey } from '../scanners/verdict-store.js';
+
+/** Whole verdicts of earlier runs, by their evidence keys. */
+export type EarlierVerdicts = ReadonlyMap<string, Verdict>;
+
+/** The whole verdict on an image's source: this run's own, else the last one on record. */
+export function verdictOf({ item, outcome }: ImageRecord, earlier: EarlierVerdicts): Verdict | null {
+  if ('verdict' in outcome && outcome.verdict !== null) return outcome.verdict;
+  const last = item.state === 'unresolved' ? null : item.lastVerdict;
+  return (last === null ? undefined : earlier.get(last.key)) ?? null;
+}
+
+/**
+ * Where the verdict lies on what an earlier run built, for an image that is still as that run left it; undefined where
+ * nothing was built, or this run built it anew.
+ */
+export function earlierBuiltKey(
+  { item, outcome }: ImageRecord,
+  config: RunConfig | null,
+): string | undefined {
+  if (config?.buildPush.engine !== 'buildkit') return undefined;
+  if (item.state === 'unresolved' || item.targetDigest === null) return undefined;
+  const asItWas = outcome.kind === 'unchanged' || (outcome.kind === 'rescanned' && !outcome.builtVerdict);
+  return asItWas ? verdictKey(item.targetDigest, config.buildPush.platforms) : undefined;
+}
+
+/** The whole verdict on what a Docker Engine built of an image, and where it lies if an earlier run made it. */
+export function builtVerdictOf(
+  record: ImageRecord,
+  earlier: EarlierVerdicts,
+  config: RunConfig | null,
+): { verdict: Verdict; key: string | null } | null {
+  const { outcome } = record;
+  if ('builtVerdict' in outcome && outcome.builtVerdict !== undefined)
+    return { verdict: outcome.builtVerdict, key: null };
+  const key = earlierBuiltKey(record, config);
+  const verdict = key === undefined ? undefined : earlier.get(key);
+  return key === undefined || verdict === undefined ? null : { verdict, key };
+}
+
+/** What runs on each platform: what was built where something was, else the source's layers. */
+export function standingScans(
+  record: ImageRecord,
+  earlier: EarlierVerdicts,
+  config: RunConfig | null,
+): PlatformVerdict[] {
+  const built = builtVerdictOf(record, earlier, config)?.verdict.platforms ?? [];
+  const source = verdictOf(record, earlier)?.platforms ?? [];
+  const scans = new Map([...source, ...built].map((scan) => [scan.platform, scan]));
+  return [...scans.values()];
+}
