@@ -1,56 +1,15 @@
+import { type Instruction, instructionsOf } from '../engines/buildkit/instructions.js';
+
 /** One fault in a Dockerfile's body, and on which of its lines, from 1. */
 export interface BodyFault {
   line: number;
   message: string;
 }
 
-interface Instruction {
-  line: number;
-  /** Upper case. */
-  name: string;
-  /** What follows it, its continued lines joined. */
-  rest: string;
-}
-
 export const MAX_DOCKERFILE = 64 * 1024;
 
-/** Where a line ends with `\`, the next one goes on with it. */
-const CONTINUES = /\\[ \t]*$/;
-const HEREDOC = /<<-?\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)\1/g;
-/** Those whose heredocs BuildKit reads. */
-const WITH_HEREDOCS = new Set(['RUN', 'COPY', 'ADD']);
 const DIRECTIVE = /^#\s*(syntax|escape|check)\s*=/i;
 const REMOTE = /^(?:https?|ftp|git|ssh):\/\/|^git@/i;
-
-/** The instructions of a body, with comments and the texts of heredocs passed over. */
-function instructionsOf(body: string): Instruction[] {
-  const lines = body.split(/\r?\n/);
-  const found: Instruction[] = [];
-  for (let at = 0; at < lines.length; at += 1) {
-    const start = at;
-    let text = '';
-    for (; at < lines.length; at += 1) {
-      const line = lines[at] ?? '';
-      const skip = line.trim() === '' || line.trimStart().startsWith('#');
-      // Comments and empty lines in the middle of a continued instruction are dropped by Docker too.
-      if (skip && at === start) break;
-      if (skip) continue;
-      const goesOn = CONTINUES.test(line);
-      text += line.replace(CONTINUES, '');
-      if (!goesOn) break;
-    }
-    const [, name, rest = ''] = /^\s*(\S+)\s*(.*)$/s.exec(text) ?? [];
-    if (name === undefined) continue;
-    const instruction = { line: start + 1, name: name.toUpperCase(), rest: rest.trim() };
-    found.push(instruction);
-    if (!WITH_HEREDOCS.has(instruction.name)) continue;
-    for (const [, , end] of instruction.rest.matchAll(HEREDOC)) {
-      at += 1;
-      while (at < lines.length && (lines[at] ?? '').replace(/^\t+/, '') !== end) at += 1;
-    }
-  }
-  return found;
-}
 
 /** The flags and the words of an instruction; of a list as JSON, its texts. */
 function partsOf(rest: string): { flags: string[]; words: string[] } {
@@ -69,7 +28,7 @@ function partsOf(rest: string): { flags: string[]; words: string[] } {
   };
 }
 
-function faultOf({ name, rest }: Instruction): string | undefined {
+function faultOf({ keyword: name, rest }: Instruction): string | undefined {
   const { flags, words } = partsOf(rest);
   switch (name) {
     case 'FROM':

@@ -99,6 +99,13 @@ const metadata = z
   .refine((entries) => Object.keys(entries).length <= 200, 'has more than 200 entries')
   .default({});
 
+/** Names in the root of a build's context that mean something to the engine. */
+const BUILD_RESERVED = [
+  '.dockerignore',
+  '.image-factory.Dockerfile',
+  '.image-factory.Dockerfile.dockerignore',
+];
+
 const dockerfile = z.string().superRefine((body, context) => {
   for (const { line, message } of dockerfileFaults(body))
     context.addIssue({ code: 'custom', message, params: { line } });
@@ -110,7 +117,10 @@ const buildArgs = z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'is not the name of an ARG')
       // BUILDKIT_SYNTAX alone would have the engine fetch another frontend, by tag.
-      .refine((name) => !/^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name), 'is set by the factory itself'),
+      .refine(
+        (name) => !/^(?:BUILDKIT_|IMAGE_FACTORY_|SOURCE_DATE_EPOCH$|BASE_USER$)/.test(name),
+        'is set by the factory itself',
+      ),
     withVariables(IMAGE_VARIABLES),
   )
   .refine((entries) => Object.keys(entries).length <= 100, 'has more than 100 entries')
@@ -175,9 +185,7 @@ export const buildPushSchema = z
         'What follows `FROM` in a Dockerfile. The factory puts `FROM` with the source by digest in front.',
       ),
     buildArgs: buildArgs.describe('Values for `ARG`. They may have variables.'),
-    files: filesSchema(['Dockerfile', '.dockerignore']).describe(
-      'Files for `COPY`: the whole of the build’s context.',
-    ),
+    files: filesSchema(BUILD_RESERVED).describe('Files for `COPY`: the whole of the build’s context.'),
     network: z
       .enum(['default', 'none', 'host'])
       .default('default')

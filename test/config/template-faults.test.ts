@@ -111,13 +111,13 @@ const BAD: [what: string, kind: TemplateKind, text: string, faults: string[]][] 
     ],
   ],
   [
-    'files in one place, in the folder of another, or in the place of the Dockerfile',
+    'files in one place, in the folder of another, or in a place that means something to the engine',
     'build-push',
-    'dockerfile: COPY . /\nfiles:\n  - from: ca.crt\n  - { from: inside, path: ca.crt }\n  - { from: ca.crt, path: a }\n  - { from: ca.crt, path: a/b }\n  - { from: ca.crt, path: Dockerfile }\n',
+    'dockerfile: COPY . /\nfiles:\n  - from: ca.crt\n  - { from: inside, path: ca.crt }\n  - { from: ca.crt, path: a }\n  - { from: ca.crt, path: a/b }\n  - { from: ca.crt, path: .dockerignore }\n',
     [
       'line 4: files[1].path is "ca.crt", as another file has it: give it another path',
       'line 5: files[2].path is "a", which is the folder of another file: give it another path',
-      'line 7: files[4].path is "Dockerfile", a name that is not free there: give it another path',
+      'line 7: files[4].path is ".dockerignore", a name that is not free there: give it another path',
     ],
   ],
   [

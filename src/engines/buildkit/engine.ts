@@ -1,6 +1,7 @@
 import { FactoryError } from '../../common/errors.js';
 import { Lanes } from '../../common/lanes.js';
 import type { StepContext } from '../../common/step.js';
+import { expandAll, imageVariables } from '../../config/variables.js';
 import type { BuildTask, EngineState } from '../../contract/activities.js';
 import type { Digest } from '../../contract/brand.js';
 import type { BuiltImage, PlatformDigests } from '../../contract/outcome.js';
@@ -73,7 +74,8 @@ export class BuildkitEngine implements BuildEngine {
         'InvalidInput',
         'the build-push template names no dockerfile for engine buildkit',
       );
-    const recipe = await readRecipe(buildkit, evidence, context.signal);
+    const buildArgs = expandAll(buildkit.buildArgs, imageVariables(task));
+    const recipe = await readRecipe({ ...buildkit, buildArgs }, evidence, context.signal);
     const tree = await fetcher.image(task.source, task.sourceDigest, context.signal, platforms);
     const engine = await daemon.state(context.signal);
     const log = new BuildLog();

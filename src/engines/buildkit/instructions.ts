@@ -8,40 +8,52 @@ export interface Instruction {
   line: number;
 }
 
-const HEREDOC = /<<-?\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)\1/g;
+const HEREDOC = /<<(-?)(["']?)([A-Za-z_][A-Za-z0-9_]*)\2/g;
+/** Quoted text, but not a here-document's quoted name. */
+const QUOTED = /(?<!<<-?)(["'])(?:(?!\1).)*\1/g;
 const TAKES_HEREDOC = new Set(['RUN', 'COPY', 'ADD']);
 
 /**
  * The instructions of a Dockerfile's text (docs.docker.com, Dockerfile reference: comments, line continuation by `\`,
  * here-documents). It judges nothing: what is wrong is BuildKit's to say.
  */
-export function instructionsOf(text: string): Instruction[] {
-  const lines = text.split(/\r?\n/);
+export function instructionsOf(whole: string): Instruction[] {
+  const lines = whole.split(/\r?\n/);
   const found: Instruction[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = at + 1;
-    const parts: string[] = [];
+    let text = '';
     for (let open = true; open && at < lines.length; at++) {
       const one = lines[at] ?? '';
       if (/^\s*(?:#|$)/.test(one)) {
-        if (parts.length > 0) continue; // a comment or an empty line in between does not end it
+        if (text !== '') continue; // a comment or an empty line in between does not end it
         at++;
         break;
       }
       open = /\\\s*$/.test(one);
-      parts.push(one.replace(/\\\s*$/, '').trim());
+      text = joined(text, one.replace(/\\\s*$/, ''));
     }
-    const [, keyword = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(parts.join(' ').trim()) ?? [];
+    const [, keyword = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text.trim()) ?? [];
     if (keyword === '') continue;
     const instruction = { keyword: keyword.toUpperCase(), rest, line };
     found.push(instruction);
     if (!TAKES_HEREDOC.has(instruction.keyword)) continue;
-    for (const [, , end] of rest.matchAll(HEREDOC)) {
-      while (at < lines.length && lines[at]?.trim() !== end) at++;
-      at++;
+    for (const [, dash, , name] of rest.replace(QUOTED, '').matchAll(HEREDOC)) {
+      const end = lines.findIndex(
+        (one, n) => n >= at && (dash === '' ? one : one.replace(/^\t+/, '')) === name,
+      );
+      if (end < 0) break; // it has no end, so it is none
+      at = end + 1;
     }
   }
   return found;
+}
+
+/** A line and the one that it goes on with. BuildKit puts nothing in between: `RU\\`, `N true` is an instruction too. */
+function joined(text: string, next: string): string {
+  if (text === '') return next.trimStart();
+  const spaced = /\s$/.test(text) || /^\s/.test(next);
+  return `${text.trimEnd()}${spaced ? ' ' : ''}${next.trimStart()}`;
 }
 
 /** Those that are a step in BuildKit's count, `[2/4]`; the first step is `FROM`. */
