@@ -4,6 +4,7 @@ import type { WorkerEnvironment } from '../config/environment.js';
 import type { HolderState } from '../contract/activities.js';
 import type { Reference } from '../contract/brand.js';
 import type { HarnessTarget } from '../contract/run.js';
+import type { BuildkitEngine } from '../engines/buildkit/engine.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { HarnessClient } from '../harness/client.js';
 import type { BlobLocations } from '../mirror/blob-locations.js';
@@ -31,7 +32,10 @@ export interface Dependencies {
    */
   target(reference: Reference): Registry;
   fetcher: SourceFetcher;
+  /** The one that a task asks for. */
   engine: BuildEngine;
+  /** The one that needs a Docker Engine, which is not asked before it is needed. */
+  buildkit: BuildkitEngine;
   scanner: Scanner;
   /** Runs what templates name. */
   programs: Programs;

@@ -2,6 +2,8 @@ import type { Activities } from '../contract/activities.js';
 import { awaitHolder } from './await-holder.js';
 import { buildImage } from './build-image.js';
 import { checkAccount } from './check-account.js';
+import { checkEngine } from './check-engine.js';
+import { cleanEngine } from './clean-engine.js';
 import type { Dependencies } from './dependencies.js';
 import { discoverImages } from './discover-images.js';
 import { pinDatabase } from './pin-database.js';
@@ -20,17 +22,13 @@ import { updateAccount } from './update-account.js';
 import { verifyImage } from './verify-image.js';
 import { writeReport } from './write-report.js';
 
-const notYet = async (): Promise<never> => {
-  throw new Error('this activity is being written');
-};
-
 /** Every activity of a worker, with what it works on. */
 export const createActivities = (dependencies: Dependencies): Activities => ({
   awaitHolder: awaitHolder(dependencies),
   buildImage: buildImage(dependencies),
   checkAccount: checkAccount(dependencies),
-  checkEngine: notYet,
-  cleanEngine: notYet,
+  checkEngine: checkEngine(dependencies),
+  cleanEngine: cleanEngine(dependencies),
   discoverImages: discoverImages(dependencies),
   pinDatabase: pinDatabase(dependencies),
   planPage: planPage(dependencies),

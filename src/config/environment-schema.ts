@@ -196,6 +196,15 @@ export const environmentSchema = z.object({
     'Variables of this worker that templates may give to their programs (steps and scanners): a list of names, `*` for any part of one. Their values stay on the worker. Its own secrets are given only where they are named literally.',
     'none',
   ),
+  DOCKER_HOST: text(
+    'The Docker Engine of templates that build: `unix:///path` or `tcp://host:port`. It is asked for nothing else.',
+    '`unix:///var/run/docker.sock`',
+  ),
+  DOCKER_TLS_VERIFY: text(
+    'Anything here makes the connection to it TLS both ways, as Docker’s own client does.',
+    'off',
+  ),
+  DOCKER_CERT_PATH: text('Folder of `ca.pem`, `cert.pem` and `key.pem` for that.', 'as `DOCKER_CONFIG`'),
   HEALTH_FILE: text(
     'A file that the worker writes every 10 s as long as it polls and Temporal answers: older than a minute means unhealthy.',
   ),

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { FactoryError } from '../common/errors.js';
 import { DEFAULT_TASK_QUEUE } from '../contract/names.js';
+import type { DockerSettings } from '../engines/buildkit/settings.js';
 import type { S3Settings } from '../store/s3-settings.js';
 import { pairFaults } from './environment-pairs.js';
 import { environmentSchema, TRIVY_NAMES } from './environment-schema.js';
@@ -32,6 +33,8 @@ export interface WorkerEnvironment extends SecretSource, TemplateSettings {
   ecrEndpoint: string | null;
   /** Folder of docker's `config.json`. */
   dockerConfigDir: string;
+  /** The Docker Engine that builds; it is not asked before a build needs it. */
+  docker: DockerSettings;
   reportDir: string;
   /** Where reports go instead of `reportDir`; null: there. */
   s3: S3Settings | null;
@@ -95,6 +98,7 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     ...(ownSecret === undefined || parseSecretReference(ownSecret) === undefined ? [] : [ownSecret]),
   ];
   const home = env.HOME ?? homedir();
+  const dockerConfigDir = resolve(value.DOCKER_CONFIG ?? join(home, '.docker'));
   return {
     registryCredentials:
       value.REGISTRY_USER === undefined || password === null ? null : { user: value.REGISTRY_USER, password },
@@ -104,7 +108,12 @@ export function loadEnvironment(env: NodeJS.ProcessEnv): WorkerEnvironment {
     insecureRegistries: value.INSECURE_REGISTRIES ?? [],
     extraCaFile: value.EXTRA_CA_FILE === undefined ? null : resolve(value.EXTRA_CA_FILE),
     ecrEndpoint: value.AWS_ENDPOINT_URL_ECR ?? null,
-    dockerConfigDir: resolve(value.DOCKER_CONFIG ?? join(home, '.docker')),
+    dockerConfigDir,
+    docker: {
+      host: value.DOCKER_HOST ?? null,
+      tls: value.DOCKER_TLS_VERIFY !== undefined,
+      certPath: resolve(value.DOCKER_CERT_PATH ?? dockerConfigDir),
+    },
     reportDir: resolve(value.REPORT_DIR ?? 'reports'),
     s3: s3Of(value),
     contentDir: resolve(

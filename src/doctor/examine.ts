@@ -1,5 +1,6 @@
 import { firstImage, readAccount } from './account.js';
 import { checkContent, checkReports } from './disk.js';
+import { checkEngine } from './engine.js';
 import { type CheckResult, type Finding, failure, notChecked } from './finding.js';
 import { checkConnector, checkHarness } from './harness.js';
 import { CHECK_LIMIT_MS, withLimit } from './limit.js';
@@ -29,6 +30,7 @@ const HARNESS_VARIABLES = [
   'ALLOWED_SECRETS',
   'TEMPLATE_DIR',
 ];
+const DOCKER_VARIABLES = ['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'];
 const TRIVY_VARIABLES = ['TRIVY_PATH', 'TRIVY_CACHE_DIR'];
 const REPORT_VARIABLES = [
   'REPORT_DIR',
@@ -62,7 +64,7 @@ export async function examine(
   limitMs: number = CHECK_LIMIT_MS,
 ): Promise<CheckResult[]> {
   const situation = await readSituation(flags, env);
-  const { environment, input, faulty, verdict } = situation;
+  const { environment, input, faulty, verdict, buildPush } = situation;
   const blocked = HARNESS_VARIABLES.some((name) => faulty.has(name));
   const account = blocked
     ? Promise.reject(new Error('not asked'))
@@ -111,6 +113,15 @@ export async function examine(
             check: 'vulnerability database',
             needs: [...DATABASE_VARIABLES, ...REGISTRY_VARIABLES],
             run: (signal: AbortSignal) => checkDatabase(situation, signal),
+          },
+        ]),
+    ...(environment.docker.host === null && buildPush?.engine !== 'buildkit'
+      ? []
+      : [
+          {
+            check: 'Docker Engine',
+            needs: DOCKER_VARIABLES,
+            run: (signal: AbortSignal) => checkEngine(situation, signal),
           },
         ]),
     { check: 'content', needs: ['CONTENT_DIR'], run: () => checkContent(situation) },

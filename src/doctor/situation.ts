@@ -7,9 +7,9 @@ import { readInput } from '../config/input.js';
 import { INPUT_DEFAULTS } from '../config/input-fields.js';
 import { readRegistryPrefix } from '../config/registry-prefix.js';
 import { resolveRunConfig } from '../config/resolve.js';
-import { loadGatherScan } from '../config/templates.js';
+import { loadBuildPush, loadGatherScan } from '../config/templates.js';
 import type { RunInput } from '../contract/input.js';
-import type { GatherScanConfig } from '../contract/run.js';
+import type { BuildPushConfig, GatherScanConfig } from '../contract/run.js';
 import { type Finding, fail, ok } from './finding.js';
 
 /** What a run on this machine would go by, as far as it can be read. */
@@ -26,6 +26,8 @@ export interface Situation {
   registry: string | null;
   /** Null when it can't be used. */
   template: GatherScanConfig | null;
+  /** Null when it can't be used. */
+  buildPush: BuildPushConfig | null;
   /** The verdict on the environment itself, every fault at once. */
   verdict: Finding;
 }
@@ -48,6 +50,11 @@ export async function readSituation(
     environment,
     now.toISOString().slice(0, 10),
   );
+  const buildPush = await loadBuildPush(
+    input.buildPushTemplate ?? INPUT_DEFAULTS.buildPushTemplate,
+    environment,
+    input.platforms,
+  );
   const registry = readRegistryPrefix(input.registry ?? '');
   const faults = [...(await faultsOf(() => loadEnvironment(env)))];
   // What the whole run needs beyond its parts: a registry, a key, templates, what the allow-lists let pass.
@@ -60,6 +67,7 @@ export async function readSituation(
     flags,
     registry: 'prefix' in registry && allowLists.registry(registry.prefix) ? registry.prefix : null,
     template: template.ok ? template.value : null,
+    buildPush: buildPush.ok ? buildPush.value : null,
     verdict: faults.length > 0 ? fail(faults.join('; '), MEND) : ok(summary(input)),
   };
 }

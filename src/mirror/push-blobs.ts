@@ -7,7 +7,8 @@ import { splitReference } from '../registry/reference.js';
 import type { BlobPart, Descriptor, Registry, UploadResult } from '../registry/types.js';
 import type { Arriving, ContentStore } from '../store/content.js';
 import type { BlobLocations } from './blob-locations.js';
-import type { BuiltTree } from './built.js';
+import { contentLost, isRepeatable } from './built.js';
+import type { BuiltTree } from './built-content.js';
 import type { SourceFetcher } from './fetch.js';
 
 /**
@@ -98,6 +99,7 @@ class BlobPush {
       // Other bytes than meant: where ours are to blame, damaged on this disk since, they are fetched anew.
       const corrupt = error instanceof FactoryError && error.type === 'TransferCorrupt';
       if (!corrupt || !(await content.has(digest)) || (await content.check(digest))) throw error;
+      if (this.made && !isRepeatable(this.task)) throw contentLost(this.task, digest);
       return this.#send();
     }
   }

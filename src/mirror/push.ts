@@ -5,7 +5,8 @@ import type { BuildEngine } from '../engines/engine.js';
 import { isBlobUnknown, tagImmutable } from '../registry/errors.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
-import { type BuiltTree, rebuild } from './built.js';
+import { isRepeatable, rebuild } from './built.js';
+import type { BuiltTree } from './built-content.js';
 import { type BlobDependencies, pushBlobs } from './push-blobs.js';
 
 export interface PushDependencies extends BlobDependencies {
@@ -69,16 +70,19 @@ async function assertTagIsFree(
 
 const digestOf = ({ descriptor }: RawManifest): Descriptor['digest'] => descriptor.digest;
 
-/** By digest: the tag still holds what builds pull now. */
+/**
+ * By digest: the tag still holds what builds pull now. The top of what only this worker has goes too, for a verify on
+ * another worker to find it there.
+ */
 async function putManifests(
-  { manifests }: BuiltTree,
+  { manifests, top }: BuiltTree,
   task: PushTask,
   target: Registry,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all(
-    manifests.map((manifest) =>
-      target.putManifest(atDigest(task.target, manifest.descriptor.digest), manifest, signal),
-    ),
-  );
+  const put = (manifest: RawManifest): Promise<void> =>
+    target.putManifest(atDigest(task.target, manifest.descriptor.digest), manifest, signal);
+  await Promise.all(manifests.map(put));
+  const listed = manifests.some(({ descriptor }) => descriptor.digest === top.descriptor.digest);
+  if (!isRepeatable(task) && !listed) await put(top);
 }

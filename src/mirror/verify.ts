@@ -17,9 +17,9 @@ import {
   parseManifest,
 } from '../registry/manifest.js';
 import { atDigest, splitReference } from '../registry/reference.js';
-import type { Descriptor, RawManifest } from '../registry/types.js';
+import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
-import { rebuild } from './built.js';
+import { isRepeatable, rebuild } from './built.js';
 import type { SourceFetcher } from './fetch.js';
 import { putTag, type TagDependencies } from './tag.js';
 
@@ -49,9 +49,12 @@ export async function verifyImage(
   dependencies: VerifyDependencies,
   context: StepContext,
 ): Promise<void> {
-  const { top } = await rebuild(task, dependencies, context);
-  const faults = await new Verification(task, dependencies, context.signal).run(top);
-  if (faults.length > 0) {
+  const top = isRepeatable(task)
+    ? (await rebuild(task, dependencies, context)).top
+    : await topInTarget(task, dependencies.target, context.signal);
+  const faults =
+    top === undefined ? NO_TOP : await new Verification(task, dependencies, context.signal).run(top);
+  if (faults.length > 0 || top === undefined) {
     const more = faults.length > FAULTS_SHOWN ? `; and ${faults.length - FAULTS_SHOWN} more` : '';
     throw new FactoryError(
       'VerificationFailed',
@@ -59,6 +62,22 @@ export async function verifyImage(
     );
   }
   await putTag(task, top, dependencies, context.signal);
+}
+
+const NO_TOP = ['its top manifest is not there'];
+
+/** What a Docker Engine built need not be on this worker: the push left its top manifest by digest, which proves itself. */
+async function topInTarget(
+  { built, target }: PushTask,
+  registry: Registry,
+  signal: AbortSignal,
+): Promise<RawManifest | undefined> {
+  try {
+    return await registry.manifest(atDigest(target, built.digest), signal);
+  } catch (error) {
+    if (error instanceof FactoryError && ABOUT_CONTENT.has(error.type)) return undefined;
+    throw error;
+  }
 }
 
 /** Answers that say of the content that it is not there, or not what its digest says; any other fault may pass. */
@@ -87,7 +106,7 @@ class Verification {
     return this.#faults.sort();
   }
 
-  async #platform({ platform, source, target: digest }: PlatformDigests): Promise<void> {
+  async #platform({ platform, source, target: digest, how }: PlatformDigests): Promise<void> {
     const { fetcher } = this.dependencies;
     const held = await this.#manifest(`${platform}: manifest`, digest);
     if (held === undefined) return;
@@ -97,12 +116,14 @@ class Verification {
       this.#faults.push(`${platform}: no image manifest`);
       return;
     }
-    if (!isDeepStrictEqual(held.layers, meant.layers)) {
+    // What was built begins with the source's layers; its own are known by the manifest's digest.
+    const first = how === 'built' ? held.layers.slice(0, meant.layers.length) : held.layers;
+    if (!isDeepStrictEqual(first, meant.layers)) {
       this.#faults.push(`${platform}: layers differ from the source's`);
     }
     const layers = held.layers.filter((layer) => !layer.foreign);
     await Promise.all([
-      this.#config(platform, held, meant),
+      this.#config(platform, held, meant, how === 'built'),
       ...layers.map((layer) => this.#blob(`${platform}: layer`, layer)),
     ]);
   }
@@ -114,8 +135,13 @@ class Verification {
     await Promise.all([held.config, ...held.layers].map((blob) => this.#blob('blob of an artifact', blob)));
   }
 
-  /** Labels as meant; everything that runs as the source has it. */
-  async #config(platform: string, { config }: ImageManifest, meant: ImageManifest): Promise<void> {
+  /** Labels as meant; everything that runs as the source has it, unless the template built something else. */
+  async #config(
+    platform: string,
+    { config }: ImageManifest,
+    meant: ImageManifest,
+    built: boolean,
+  ): Promise<void> {
     const { task, signal } = this;
     const { target, fetcher } = this.dependencies;
     if (config.size > MAX_CONFIG_BYTES) {
@@ -131,6 +157,13 @@ class Verification {
       throw new FactoryError('TransferCorrupt', `its bytes are those of ${digestOf(bytes)}`);
     });
     if (now === undefined) return;
+    if (built) {
+      // A build may set labels of its own; the template's and the marks are over them.
+      const ours = labelsFor(task, now.Labels);
+      if (!isDeepStrictEqual({ ...now.Labels, ...ours }, now.Labels))
+        this.#faults.push(`${platform}: labels are not as meant`);
+      return;
+    }
     const original = await fetcher.config(task.source, meant.config, signal);
     const before = parseConfig(original, task.source).config;
     const labels = { ...before.Labels, ...labelsFor(task, before.Labels) };

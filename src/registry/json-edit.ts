@@ -185,6 +185,17 @@ export function setMembers(
   return [...edits, { start: at, end: at, text: separator + added.join(',') }];
 }
 
+/** Puts JSON texts behind the last element of an array, with the white space that it has. */
+export function appendItems({ text }: JsonDocument, array: JsonArray, items: readonly string[]): Edit[] {
+  if (items.length === 0) return [];
+  const last = array.items.at(-1);
+  const before = array.items.at(-2)?.end ?? array.start;
+  const lead = last === undefined ? '' : text.slice(before, last.start).replace(/^\s*[[,]/, '');
+  const at = last?.end ?? array.start + 1;
+  const separator = last === undefined ? '' : ',';
+  return [{ start: at, end: at, text: separator + items.map((item) => lead + item).join(',') }];
+}
+
 /** Takes elements of one array, or members of one object, out with a comma each. */
 export function removeUnless(siblings: readonly Span[], keep: (position: number) => boolean): Edit[] {
   const edits: Edit[] = [];

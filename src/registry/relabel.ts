@@ -116,11 +116,22 @@ function pointAt(document: JsonDocument, object: JsonObject, to: Descriptor, whe
   ];
 }
 
-/** Sets entries of the map at a path of fields, and makes what is missing or null on the way. */
 function setMap(document: JsonDocument, path: readonly string[], entries: StringMap): Edit[] {
-  const sorted = Object.entries(entries)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => [key, JSON.stringify(value)] as const);
+  const texts = Object.entries(entries).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  return setFields(document, path, texts);
+}
+
+/**
+ * Sets entries of the object at a path of fields to JSON texts, in sorted order, and makes what is missing or null on
+ * the way.
+ * @throws JsonError when the document is ambiguous on that way
+ */
+export function setFields(
+  document: JsonDocument,
+  path: readonly string[],
+  entries: readonly (readonly [key: string, json: string])[],
+): Edit[] {
+  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
   if (sorted.length === 0) return [];
   let where = 'the document';
   let object = objectOf(document.root, where);

@@ -90,6 +90,14 @@ export class DirectoryContentStore implements ContentStore {
     return digest;
   }
 
+  store(stream: Readable, signal: AbortSignal): Promise<{ digest: Digest; size: number }> {
+    return this.ingest.store(stream, (digest) => this.pathOf(digest), signal);
+  }
+
+  scratch(): string {
+    return join(this.directory, 'ingest', writerName());
+  }
+
   open(digest: Digest, part?: BlobPart): Readable {
     void this.touch(digest);
     const path = this.pathOf(digest);

@@ -29,6 +29,13 @@ export interface ContentStore {
   read(digest: Digest, maxBytes: number): Promise<Buffer | undefined>;
   /** Stores small bytes under their digest. */
   write(bytes: Buffer): Promise<Digest>;
+  /**
+   * Stores a stream whose digest nobody knows yet, to its end.
+   * @throws FactoryError `DiskFull`; what the stream fails with; the signal's reason if it fired
+   */
+  store(stream: Readable, signal: AbortSignal): Promise<{ digest: Digest; size: number }>;
+  /** A path for a file of the caller's own while it works on content. One that a dead process left is removed. */
+  scratch(): string;
   /** A fresh stream of a blob that is there, or of a part of it. Its bytes are not checked, see {@link check}. */
   open(digest: Digest, part?: BlobPart): Readable;
   /**

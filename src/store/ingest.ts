@@ -1,10 +1,12 @@
-import { constants } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { constants, createWriteStream } from 'node:fs';
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
-import { hexOf } from '../registry/digest.js';
+import { hexOf, parseDigest } from '../registry/digest.js';
 import type { Claims } from './claims.js';
 import { hashFile } from './hashing.js';
 import { PartWriter } from './part-writer.js';
@@ -44,6 +46,39 @@ export class Ingest {
         await rm(temporary, { force: true });
       }
     });
+  }
+
+  /**
+   * Writes a stream whose size and digest are known at its end only; room is made then.
+   * @throws FactoryError `DiskFull`; what the stream fails with; the signal's reason if it fired
+   */
+  async store(
+    stream: Readable,
+    pathOf: (digest: Digest) => string,
+    signal: AbortSignal,
+  ): Promise<{ digest: Digest; size: number }> {
+    const temporary = join(this.directory, writerName());
+    const hash = createHash('sha256');
+    let size = 0;
+    try {
+      const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+        for await (const chunk of chunks) {
+          hash.update(chunk);
+          size += chunk.length;
+          yield chunk;
+        }
+      };
+      const file = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
+      await pipeline(stream, counted, file, { signal });
+      const digest = parseDigest(`sha256:${hash.digest('hex')}`);
+      await this.settled(size, () => rename(temporary, pathOf(digest)));
+      return { digest, size };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw diskFull(error, dirname(this.directory), 'CONTENT_DIR') ?? error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
   }
 
   /**

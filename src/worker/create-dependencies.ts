@@ -5,6 +5,9 @@ import { Lanes } from '../common/lanes.js';
 import { createAllowLists } from '../config/allow-lists.js';
 import type { WorkerEnvironment } from '../config/environment.js';
 import type { Reference } from '../contract/brand.js';
+import { Daemon } from '../engines/buildkit/daemon.js';
+import { BuildkitEngine } from '../engines/buildkit/engine.js';
+import { ChosenEngine } from '../engines/engine.js';
 import { RegistryEngine } from '../engines/registry.js';
 import { BlobLocations } from '../mirror/blob-locations.js';
 import { SourceFetcher } from '../mirror/fetch.js';
@@ -55,6 +58,8 @@ export async function createDependencies(
     environment,
     evidence,
   });
+  const daemon = new Daemon(environment.docker);
+  const buildkit = new BuildkitEngine({ daemon, fetcher, content, evidence });
   const dependencies: Dependencies = {
     environment,
     allowLists,
@@ -64,7 +69,8 @@ export async function createDependencies(
     source,
     target,
     fetcher,
-    engine: new RegistryEngine(fetcher, content),
+    engine: new ChosenEngine({ registry: new RegistryEngine(fetcher, content), buildkit }),
+    buildkit,
     scanner: new TrivyScanner({
       ...trivySettings(environment.trivy),
       credentials: registries.logins,

@@ -15,6 +15,7 @@ import { WorkerStops } from '../activities/step.js';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { loadEnvironment } from '../config/environment.js';
 import { ensureSearchAttributes } from '../temporal/search-attributes.js';
+import { checkEngine } from './check-engine.js';
 import { checkEvidence } from './check-evidence.js';
 import { createDependencies } from './create-dependencies.js';
 import { beatWhileHealthy } from './health.js';
@@ -24,6 +25,7 @@ import { log, temporalLogger } from './log.js';
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const environment = loadEnvironment(env);
   await checkEvidence(environment);
+  await checkEngine(environment);
   Runtime.install({ logger: temporalLogger, shutdownSignals: ['SIGINT', 'SIGTERM'] });
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const { connection, client } = await connect(connectionOptions, namespace);

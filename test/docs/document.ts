@@ -7,6 +7,7 @@ export const DOCUMENTS = [
   'README.md',
   'CHANGELOG.md',
   'docs/architecture.md',
+  'docs/building.md',
   'docs/configuration.md',
   'docs/deploying.md',
   'docs/faq.md',
@@ -15,6 +16,7 @@ export const DOCUMENTS = [
   'docs/registries.md',
   'docs/reliability.md',
   'docs/scanners.md',
+  'docs/templates.md',
   'docs/tools.md',
   'docs/troubleshooting.md',
 ] as const;
@@ -29,6 +31,18 @@ export const blocks = (document: string, language: string): string[] =>
 
 /** A document without its fenced blocks. */
 export const prose = (document: string): string => document.replace(/^```\w*\n[\s\S]*?^```$/gm, '');
+
+/** A section with its heading, up to the next of the same level. */
+export function section(document: string, heading: string): string {
+  const from = document.indexOf(`${heading}\n`);
+  if (from < 0) throw new Error(`there is no ${heading}`);
+  const next = document.indexOf('\n## ', from + 1);
+  return document.slice(from, next < 0 ? undefined : next + 1);
+}
+
+/** A document without one of its sections. */
+export const withoutSection = (document: string, heading: string): string =>
+  document.replace(section(document, heading), () => '');
 
 /** The commands of `sh` blocks as their lines have them, those that go on with `\` in one piece, without comments. */
 export const commandLines = (document: string): string[] =>

@@ -7,6 +7,7 @@ import type { BuildTask, PushTask } from '../../src/contract/activities.js';
 import type { Digest, Reference } from '../../src/contract/brand.js';
 import type { PushSummary } from '../../src/contract/outcome.js';
 import type { BuildPushConfig, DiscoveredImage, RunConfig } from '../../src/contract/run.js';
+import type { BuildEngine } from '../../src/engines/engine.js';
 import { RegistryEngine } from '../../src/engines/registry.js';
 import { BlobLocations } from '../../src/mirror/blob-locations.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
@@ -17,7 +18,7 @@ import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { atDigest, parseReference } from '../../src/registry/reference.js';
-import type { Registry } from '../../src/registry/types.js';
+import type { BlobPart, Registry } from '../../src/registry/types.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -45,7 +46,7 @@ export async function openSides(configuration: Record<string, unknown> = {}, pro
   const content = await DirectoryContentStore.open(`${directory}/content`);
   const evidence = new FolderEvidenceStore(`${directory}/evidence`);
   const fetcher = new SourceFetcher(registry, content);
-  const engine = new RegistryEngine(fetcher, content);
+  const engine: BuildEngine = new RegistryEngine(fetcher, content);
   onTestFinished(async () => {
     await registry.close();
     await Promise.all([source.stop(), target.stop()]);
@@ -76,7 +77,9 @@ export async function publish(
 ): Promise<void> {
   const repository = parseReference(reference);
   for (const { descriptor, bytes } of image.blobs) {
-    await registry.ensureBlob(repository, descriptor, () => Readable.from([bytes]), {});
+    const open = (part?: BlobPart): Readable =>
+      Readable.from([part === undefined ? bytes : bytes.subarray(part.from, part.from + part.length)]);
+    await registry.ensureBlob(repository, descriptor, open, {});
   }
   for (const manifest of image.manifests.filter((one) => one !== image.top)) {
     await registry.putManifest(atDigest(reference, manifest.descriptor.digest), manifest);

@@ -20,6 +20,8 @@ export interface Issued {
 export interface IssueOptions {
   /** Host names and IP addresses. */
   names?: readonly string[];
+  /** Of a client instead of a server. */
+  client?: boolean;
   /** Ended yesterday. */
   expired?: boolean;
 }
@@ -63,7 +65,11 @@ export async function createAuthority(name = 'Image Factory test authority'): Pr
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     ],
   });
-  const issue = async ({ names = [TLS_HOST], expired = false }: IssueOptions = {}): Promise<Issued> => {
+  const issue = async ({
+    names = [TLS_HOST],
+    expired = false,
+    client = false,
+  }: IssueOptions = {}): Promise<Issued> => {
     const own = await makeKeys();
     const certificate = await X509CertificateGenerator.create({
       subject: `CN=${names[0] ?? 'nobody'}`,
@@ -75,7 +81,7 @@ export async function createAuthority(name = 'Image Factory test authority'): Pr
       signingAlgorithm: ALGORITHM,
       extensions: [
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+        new ExtendedKeyUsageExtension([client ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth]),
         new SubjectAlternativeNameExtension(
           names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
         ),

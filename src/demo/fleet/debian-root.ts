@@ -40,6 +40,8 @@ export interface DebianRootOptions {
   /** `process.env` unless a test says otherwise. */
   env?: Environment;
   mirror?: string;
+  /** Packages besides the smallest system's; such a root is kept on its own. */
+  packages?: readonly string[];
   /** Whether this process is root, when not what the system says. */
   isRoot?: boolean;
 }
@@ -62,7 +64,8 @@ export async function debianRoot(options: DebianRootOptions = {}): Promise<Debia
     tell('ready', 'a built image stands in, since debootstrap runs on Linux only');
     return undefined;
   }
-  const place = join(toolsDirectory(env), `${TITLE.replace(' ', '-')}-${architecture}`);
+  const { packages = [] } = options;
+  const place = join(toolsDirectory(env), [TITLE.replace(' ', '-'), architecture, ...packages].join('-'));
   const kept = await read(place, architecture);
   if (kept !== undefined) {
     tell('ready', `in the cache, ${place}`);
@@ -81,7 +84,7 @@ export async function debianRoot(options: DebianRootOptions = {}): Promise<Debia
         const meanwhile = await read(place, architecture);
         if (meanwhile !== undefined) return meanwhile;
         tell('working', `debootstrap --variant=minbase ${SUITE}`);
-        await make(place, scratch, mirror, env, signal);
+        await make(place, scratch, { mirror, packages }, env, signal);
         tell('ready', `made by debootstrap, now ${place}`);
         return read(place, architecture);
       },
@@ -127,7 +130,7 @@ async function lackOf(
 async function make(
   place: string,
   scratch: string,
-  mirror: string,
+  { mirror, packages }: { mirror: string; packages: readonly string[] },
   env: Environment,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -136,7 +139,8 @@ async function make(
   const root = join(scratch, 'root');
   // In a mount namespace of its own: what debootstrap mounts below `root` (/proc, /sys) ends with it, however it ends,
   // so that removing `root` never reaches into the machine's own.
-  await run('unshare', ['--mount', '--', 'debootstrap', '--variant=minbase', SUITE, root, mirror]);
+  const wanted = packages.length === 0 ? [] : [`--include=${packages.join(',')}`];
+  await run('unshare', ['--mount', '--', 'debootstrap', '--variant=minbase', ...wanted, SUITE, root, mirror]);
   const archive = join(scratch, 'root.tar');
   const excluded = LEFT_OUT.map((path) => `--exclude=${path}`);
   const numbers = ['--sort=name', '--mtime=@0', '--numeric-owner'];

@@ -1,0 +1,159 @@
+import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
+import { Duplex, Readable } from 'node:stream';
+import Docker from 'dockerode';
+import type { z } from 'zod';
+import { collect } from '../../common/streams.js';
+import { engineError, engineUnavailable, statusOf } from './docker-error.js';
+import { type DockerSettings, dockerAddress, engineName } from './settings.js';
+
+type Method = 'GET' | 'POST' | 'DELETE';
+
+/** What dockerode's own calls are made of; its types leave it out. */
+interface Modem {
+  dial(
+    options: {
+      path: string;
+      method: Method;
+      statusCodes: Record<number, true>;
+      options?: Record<string, unknown>;
+      isStream?: boolean;
+      file?: Readable;
+      hijack?: boolean;
+      headers?: Record<string, string>;
+      abortSignal: AbortSignal;
+    },
+    callback: (error: Error | null, answer: unknown) => void,
+  ): void;
+}
+
+export interface Call {
+  signal: AbortSignal;
+  query?: Record<string, string | number | boolean>;
+  /** Sent as the body. */
+  file?: Readable;
+}
+
+const SUCCESS: Record<number, true> = { 200: true, 201: true, 204: true };
+/** Of a call whose answer is a few bytes or a list. */
+const CALL_MS = 60_000;
+const MAX_ANSWER_BYTES = 32 << 20;
+/** A remote engine that vanished without a word is noticed by these. */
+const PROBE_EVERY_MS = 30_000;
+
+/**
+ * One Docker Engine, by dockerode: every call can be cancelled, has a time limit or may be as long as it sends, and
+ * throws FactoryErrors. It connects when the first call is made.
+ */
+export class DockerClient {
+  /** For messages. */
+  readonly name: string;
+  readonly #settings: DockerSettings;
+  #docker: Promise<Docker> | undefined;
+
+  constructor(settings: DockerSettings) {
+    this.#settings = settings;
+    this.name = engineName(settings);
+  }
+
+  /** An answer in JSON. @throws FactoryError as {@link engineError} says */
+  async json<T>(schema: z.ZodType<T>, method: Method, path: string, call: Call): Promise<T> {
+    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(CALL_MS)]);
+    try {
+      const bytes = await collect(await this.#stream(method, path, { ...call, signal }), MAX_ANSWER_BYTES);
+      const parsed = schema.safeParse(bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8')));
+      if (parsed.success) return parsed.data;
+      throw engineUnavailable(this.name, `another answer to ${method} ${path} than Docker's`, parsed.error);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      throw engineError(error, this.name);
+    }
+  }
+
+  /** Like {@link json}, where 404 and 409 are answers too: undefined. */
+  async jsonIfThere<T>(
+    schema: z.ZodType<T>,
+    method: Method,
+    path: string,
+    call: Call,
+  ): Promise<T | undefined> {
+    try {
+      return await this.json(schema, method, path, call);
+    } catch (error) {
+      const status = error instanceof Error ? statusOf(error.cause) : undefined;
+      if (status === 404 || status === 409) return undefined;
+      throw error;
+    }
+  }
+
+  /** An answer that may take long; whoever reads it translates its errors. @throws FactoryError before it begins */
+  async stream(method: Method, path: string, call: Call): Promise<Readable> {
+    try {
+      return await this.#stream(method, path, call);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      throw engineError(error, this.name);
+    }
+  }
+
+  /** The connection itself, once the daemon has switched it to HTTP/2 for gRPC. */
+  async upgrade(path: string, signal: AbortSignal): Promise<Duplex> {
+    const docker = await this.#open();
+    const answer = await this.#dial(docker, {
+      path,
+      method: 'POST',
+      hijack: true,
+      headers: { Upgrade: 'h2c' },
+      statusCodes: {},
+      abortSignal: signal,
+    });
+    if (answer instanceof Duplex) return answer;
+    throw new Error('the connection was not switched');
+  }
+
+  async #stream(method: Method, path: string, { signal, query, file }: Call): Promise<Readable> {
+    signal.throwIfAborted();
+    const docker = await this.#open();
+    const answer = await this.#dial(docker, {
+      path: query === undefined ? path : `${path}?`,
+      method,
+      isStream: true,
+      statusCodes: SUCCESS,
+      ...(query === undefined ? {} : { options: query }),
+      ...(file === undefined ? {} : { file }),
+      abortSignal: signal,
+    }).finally(() => undefined);
+    if (answer instanceof Readable) return answer;
+    throw new Error(`no answer to ${method} ${path}`);
+  }
+
+  #dial(docker: Docker, options: Parameters<Modem['dial']>[0]): Promise<unknown> {
+    const modem: Modem = docker.modem; // `any` in its types
+    return new Promise((resolve, reject) => {
+      modem.dial(options, (error, answer) => (error === null ? resolve(answer) : reject(error)));
+    });
+  }
+
+  #open(): Promise<Docker> {
+    // Certificates may come later than the worker: what failed is tried again.
+    this.#docker ??= this.#connect().catch((error: unknown) => {
+      this.#docker = undefined;
+      throw error;
+    });
+    return this.#docker;
+  }
+
+  async #connect(): Promise<Docker> {
+    const address = await dockerAddress(this.#settings);
+    // Connections are probed while they live, and none is kept: an engine that was started again has forgotten it.
+    const options = { keepAlive: true, keepAliveMsecs: PROBE_EVERY_MS, maxFreeSockets: 0 };
+    const agent = address.protocol === 'https' ? new TlsAgent(options) : new Agent(options);
+    return new Docker({
+      ...address,
+      agent,
+      timeout: 0,
+      pathPrefix: '/',
+      headers: {},
+    } as Docker.DockerOptions);
+  }
+}
