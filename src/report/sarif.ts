@@ -15,12 +15,13 @@ const LEVELS: Record<Severity, 'error' | 'warning' | 'note'> = {
 
 function resultOf(image: ImageExport['image'], found: ReportFinding, ruleIndex: number) {
   const { id, package: name, installed, fixed, severity, platforms, foundBy, suppressed } = found;
+  const where = [name, installed].filter((part) => part !== '').join(' ');
   const mend = fixed === null ? 'no fix yet' : `fixed in ${fixed}`;
   return {
     ruleId: visible(id),
     ruleIndex,
     level: LEVELS[severity],
-    message: { text: visible(`${id} in ${name} ${installed} of ${image.image}, ${mend}.`) },
+    message: { text: visible(`${id} in ${where} of ${image.image}, ${mend}.`) },
     locations: platforms.map((platform) => ({
       logicalLocations: [
         {

@@ -140,7 +140,9 @@ function findingRule({ scan, deciding }: Judged, policy: Policy): string {
   if (first === undefined) return numbers;
   const fix = first.fixed === null ? 'no fix yet' : `fixed in ${first.fixed}`;
   const more = deciding.length > 1 ? ` and ${deciding.length - 1} more` : '';
-  return `${numbers} on ${scan.platform} (${first.id} in ${first.package} ${first.installed}, ${fix}${more})`;
+  // What another scanner finds need not be in a package.
+  const where = [first.package, first.installed].filter((part) => part !== '').join(' ');
+  return `${numbers} on ${scan.platform} (${first.id}${where === '' ? '' : ` in ${where}`}, ${fix}${more})`;
 }
 
 /** A rule is one sentence in a table, and an index may have a dozen platforms. */

@@ -118,7 +118,7 @@ const LEVELS: Readonly<Record<string, Severity>> = { error: 'HIGH', warning: 'ME
 
 /**
  * What the scanner itself calls it, else the score, else a tag, else the level. The word goes before the score: Grype's
- * score is the highest that anyone gave, its word is what the distribution says, as in Trivy's report.
+ * score is the highest CVSS of any vendor or else NVD's, its word is what the distribution says, as in Trivy's report.
  */
 function severityOf({ result, rule }: SarifEntry, word: Severity | undefined): Severity {
   const score = result.properties?.['security-severity'] ?? rule?.properties?.['security-severity'];
@@ -134,7 +134,7 @@ function severityOf({ result, rule }: SarifEntry, word: Severity | undefined): S
   );
 }
 
-/** Grype's link is its own home page: one that does not name the vulnerability leads nowhere. */
+/** Grype's last resort is its own home page: a link that does not name the vulnerability leads nowhere. */
 function urlOf(rule: SarifRule | undefined, ids: readonly string[]): string {
   const url = clean(rule?.helpUri, 400);
   return ids.some((id) => url.toLowerCase().includes(id.toLowerCase())) ? url : '';

@@ -3,6 +3,7 @@ import type { StepContext } from '../common/step.js';
 import type { ScanTask } from '../contract/activities.js';
 import type { Digest } from '../contract/brand.js';
 import type { BuiltImage, PlatformDigests } from '../contract/outcome.js';
+import { contentLost } from '../mirror/built.js';
 import type { PlatformImage, SourceFetcher } from '../mirror/fetch.js';
 import {
   type LayerDescriptor,
@@ -49,19 +50,15 @@ export async function builtImage(
   signal: AbortSignal,
 ): Promise<ScannedImage> {
   const { built, source, target } = task;
-  const lost = (what: string): FactoryError =>
-    new FactoryError(
-      'BuiltContentLost',
-      `What was built of ${task.image} is on another worker, or was removed from this one (${what}): it is built again.`,
-    );
-  const read = async (digest: Digest, what: string, most: number): Promise<Buffer> => {
+  const lost = (digest: Digest): FactoryError => contentLost(task, digest);
+  const read = async (digest: Digest, most: number): Promise<Buffer> => {
     const bytes = await content.read(digest, most);
-    if (bytes === undefined) throw lost(`${what} ${digest}`);
+    if (bytes === undefined) throw lost(digest);
     return bytes;
   };
   const ofSource = new Set<Digest>();
   const platform = async (of: PlatformDigests): Promise<PlatformImage> => {
-    const bytes = await read(of.target, 'manifest', MAX_MANIFEST_BYTES);
+    const bytes = await read(of.target, MAX_MANIFEST_BYTES);
     const parsed = parseManifest(bytes, target);
     const base = parseManifest((await fetcher.manifest(source, of.source, signal)).bytes, source);
     if (parsed.kind === 'index' || base.kind === 'index')
@@ -79,16 +76,16 @@ export async function builtImage(
   if (made.length === 0)
     throw new FactoryError('InvalidInput', `Nothing of ${task.image} was built: there is nothing to scan.`);
   // The push needs it: better told now than after a long scan.
-  await read(built.digest, 'index', MAX_MANIFEST_BYTES);
+  await read(built.digest, MAX_MANIFEST_BYTES);
   const platforms = [];
   for (const one of made) platforms.push(await platform(one));
   return {
     digest: built.digest,
     platforms,
-    config: (image) => read(image.config.digest, 'config', MAX_CONFIG_BYTES),
+    config: (image) => read(image.config.digest, MAX_CONFIG_BYTES),
     layer: async (layer, context) => {
       if (ofSource.has(layer.digest)) return fetcher.layer(source, layer, context);
-      const absent = (): Promise<never> => Promise.reject(lost(`layer ${layer.digest}`));
+      const absent = (): Promise<never> => Promise.reject(lost(layer.digest));
       await content.ensure(layer, absent, { signal: context.signal });
     },
   };

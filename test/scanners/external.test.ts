@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Digest } from '../../src/contract/brand.js';
-import type { ExternalScanner } from '../../src/contract/run.js';
+import type { ExternalScanner, Policy } from '../../src/contract/run.js';
 import { debian } from '../../src/demo/fleet/packages.js';
 import { SourceFetcher } from '../../src/mirror/fetch.js';
 import { digestOf, parseDigest } from '../../src/registry/digest.js';
@@ -10,7 +10,7 @@ import { parseManifest } from '../../src/registry/manifest.js';
 import { readFindings, readLastVerdict } from '../../src/scanners/verdict-store.js';
 import { isRunning } from '../support/running.js';
 import { sarif } from './sarif-samples.js';
-import { imageOf, LAYOUT, OUTPUT, startWorld, stepContext, type World } from './world.js';
+import { imageOf, LAYOUT, OUTPUT, POLICY, startWorld, stepContext, type World } from './world.js';
 
 /** An image of its own for each test, so that none finds another's evidence. */
 const image = (name: string, version = '9:1', release = '11.11') =>
@@ -251,6 +251,32 @@ describe('a scanner beside Trivy', () => {
     await expect(scan).rejects.toThrow('stop');
     await expect.poll(async () => isRunning(Number(await readFile(pid, 'utf8')))).toBe(false);
     expect(await readdir(join(world.content.directory, 'scans'))).toEqual([]);
+  });
+
+  it('of the examples finds a private key in a layer, with its file from the template', async () => {
+    const script = await readFile(
+      new URL('../../templates/examples/files/second-scanner.mjs', import.meta.url),
+    );
+    const file = await world.evidence.put('templates/files/second-scanner.mjs', script);
+    const example: ExternalScanner = {
+      name: 'private-keys',
+      command: 'node',
+      args: ['second-scanner.mjs', '--layout', LAYOUT, '--output', OUTPUT],
+      env: [],
+      files: [{ path: 'second-scanner.mjs', evidence: file, executable: false }],
+      timeoutSeconds: 60,
+    };
+    const key = `${['-----BEGIN', 'PRIVATE', 'KEY-----'].join(' ')}\nabc\n`;
+    const leaking = imageOf(
+      (arch) => debian('11.11', [{ name: 'zlib1g', source: 'zlib', version: '9:1' }], arch),
+      () => [{ path: 'root/deploy.pem', content: key }],
+    );
+    const policy: Policy = { ...POLICY, failOn: 'HIGH', fixableOnly: false };
+    const task = await world.task(leaking, { ...AMD64, policy, scanners: [example] });
+    expect(await world.scanner().scan(task, stepContext())).toMatchObject({
+      decision: 'block',
+      rule: '1 HIGH on linux/amd64 (PRIVATE-KEY in root/deploy.pem, no fix yet)',
+    });
   });
 
   it('looks at no image whose base layers are foreign', async () => {

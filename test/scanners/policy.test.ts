@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Policy } from '../../src/contract/run.js';
 import { digestOf } from '../../src/registry/digest.js';
 import type { Finding } from '../../src/scanners/finding.js';
-import { judge, type PlatformScan } from '../../src/scanners/policy.js';
+import { applyExceptions, judge, type PlatformScan } from '../../src/scanners/policy.js';
 
 const TODAY = '2026-11-23';
 const POLICY: Policy = {
@@ -72,6 +72,39 @@ describe('the policy', () => {
     const [platform] = judge([scan('linux/amd64', twice)], POLICY, TODAY).platforms;
     expect(platform?.counts.CRITICAL).toBe(2);
     expect(platform?.fixable.CRITICAL).toBe(2);
+  });
+
+  it('makes one finding of what several scanners found, of the worst and with what only another one knew', () => {
+    const found: Finding[] = [
+      { ...ZLIB, severity: 'HIGH', fixed: null, foundBy: ['trivy'] },
+      { ...ZLIB, installed: '', title: '', fixed: '2', foundBy: ['grype'] },
+      { ...ZLIB, severity: 'LOW', fixed: '3', foundBy: ['own'] },
+    ];
+    const [one, ...rest] = applyExceptions(found, [], TODAY);
+    expect(one).toEqual({ ...ZLIB, fixed: '2', foundBy: ['grype', 'own', 'trivy'] });
+    expect(rest).toEqual([]);
+    const [platform] = judge([scan('linux/amd64', found)], POLICY, TODAY).platforms;
+    expect(platform).toMatchObject({ counts: { CRITICAL: 1, HIGH: 0 }, fixable: { CRITICAL: 1 } });
+  });
+
+  it('takes a finding out by its exception whoever found it, and names one that is in no package', () => {
+    const key: Finding = {
+      ...ZLIB,
+      id: 'KEY',
+      package: 'root/k.pem',
+      installed: '',
+      fixed: null,
+      foundBy: ['own'],
+    };
+    const exception = { id: 'KEY', package: 'root/k.pem', owner: 'ci', reason: 'a test key', expires: TODAY };
+    const strict = { ...POLICY, fixableOnly: false };
+    expect(judge([scan('a', [key])], strict, TODAY).rule).toBe(
+      '1 CRITICAL on a (KEY in root/k.pem, no fix yet)',
+    );
+    expect(judge([scan('a', [{ ...key, package: '' }])], strict, TODAY).rule).toBe(
+      '1 CRITICAL on a (KEY, no fix yet)',
+    );
+    expect(judge([scan('a', [key])], { ...strict, exceptions: [exception] }, TODAY).decision).toBe('pass');
   });
 
   it('lets pass what has no fix, unless the policy counts that too', () => {
