@@ -187,10 +187,7 @@ export const environmentSchema = z.object({
     'Anything here makes the connection to it TLS both ways, as Docker’s own client does.',
     'off',
   ),
-  DOCKER_CERT_PATH: text(
-    'Folder of `ca.pem`, `cert.pem` and `key.pem` for that.',
-    'as `DOCKER_CONFIG`',
-  ),
+  DOCKER_CERT_PATH: text('Folder of `ca.pem`, `cert.pem` and `key.pem` for that.', 'as `DOCKER_CONFIG`'),
   HEALTH_FILE: text(
     'A file that the worker writes every 10 s as long as it polls and Temporal answers: older than a minute means unhealthy.',
   ),
