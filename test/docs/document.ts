@@ -7,6 +7,7 @@ export const DOCUMENTS = [
   'README.md',
   'CHANGELOG.md',
   'docs/architecture.md',
+  'docs/building.md',
   'docs/configuration.md',
   'docs/deploying.md',
   'docs/faq.md',
