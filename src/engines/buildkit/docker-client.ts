@@ -35,6 +35,15 @@ export interface Call {
 }
 
 const SUCCESS: Record<number, true> = { 200: true, 201: true, 204: true };
+/** An answer did not come to its end. */
+export class TooLong extends Error {
+  override readonly name = 'TooLong';
+}
+
+/** Node's errors of files name the path; those of sockets, also of Unix ones, do not. */
+const isOfAFile = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && 'path' in error;
+
 /** Of a call whose answer is a few bytes or a list. */
 const CALL_MS = 60_000;
 const MAX_ANSWER_BYTES = 32 << 20;
@@ -86,13 +95,30 @@ export class DockerClient {
     }
   }
 
-  /** An answer that may take long; whoever reads it translates its errors. @throws FactoryError before it begins */
-  async stream(method: Method, path: string, call: Call): Promise<Readable> {
+  /**
+   * Has an answer read that may take long. @param limitMs of all of it
+   * @throws FactoryError as {@link engineError} says; `TooLong`; what `read` throws of its own
+   */
+  async stream<T>(
+    method: Method,
+    path: string,
+    { limitMs, ...call }: Call & { limitMs: number },
+    read: (answer: Readable) => Promise<T>,
+  ): Promise<T> {
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = AbortSignal.any([call.signal, limit]);
+    let answer: Readable | undefined;
     try {
-      return await this.#stream(method, path, call);
+      answer = await this.#stream(method, path, { ...call, signal });
+      return await read(answer);
     } catch (error) {
       call.signal.throwIfAborted();
+      if (limit.aborted) throw new TooLong(`no end within ${limitMs / 60_000} minutes`);
+      if (isOfAFile(error)) throw error; // this worker's disk, where `read` writes to it
       throw engineError(error, this.name);
+    } finally {
+      answer?.destroy();
+      call.file?.destroy();
     }
   }
 
@@ -122,7 +148,7 @@ export class DockerClient {
       ...(query === undefined ? {} : { options: query }),
       ...(file === undefined ? {} : { file }),
       abortSignal: signal,
-    }).finally(() => undefined);
+    });
     if (answer instanceof Readable) return answer;
     throw new Error(`no answer to ${method} ${path}`);
   }

@@ -1,14 +1,10 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { FactoryError } from '../../common/errors.js';
 import type { BuildLog } from './build-log.js';
 import type { Daemon } from './daemon.js';
-import {
-  engineDiskFull,
-  engineError,
-  engineUnavailable,
-  saysDaemonFault,
-  saysDiskFull,
-} from './docker-error.js';
+import { TooLong } from './docker-client.js';
+import { engineDiskFull, engineUnavailable, saysDaemonFault, saysDiskFull } from './docker-error.js';
 import { type Instruction, instructionOf } from './instructions.js';
 import { messagesOf } from './messages.js';
 import { RUN_LABEL } from './names.js';
@@ -23,6 +19,9 @@ const messageSchema = z.object({
   error: z.string().optional(),
   errorDetail: z.object({ message: z.string().optional() }).optional(),
 });
+
+/** Of one platform: below what an attempt of the activity may take, so that it ends with what was printed. */
+const BUILD_MS = 40 * 60_000;
 
 /** A step's program is of another machine's kind, and nothing here emulates that. */
 export class CannotRun extends Error {
@@ -55,36 +54,34 @@ export interface Solve {
  */
 export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): Promise<void> {
   const { recipe, log } = task;
-  const context = tarOf(recipe.files);
+  const query = {
+    version: '2',
+    t: task.result,
+    dockerfile: DOCKERFILE,
+    platform: task.platform,
+    buildargs: JSON.stringify({
+      [USER_ARGUMENT]: task.user || 'root',
+      ...recipe.buildArgs,
+      [BASE_ARGUMENT]: task.base,
+    }),
+    labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
+    ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
+  };
+  const call = { signal, query, file: tarOf(recipe.files), limitMs: BUILD_MS };
   let failure: string | undefined;
   let done = false;
-  try {
-    const query = {
-      version: '2',
-      t: task.result,
-      dockerfile: DOCKERFILE,
-      platform: task.platform,
-      buildargs: JSON.stringify({
-        [USER_ARGUMENT]: task.user || 'root',
-        ...recipe.buildArgs,
-        [BASE_ARGUMENT]: task.base,
-      }),
-      labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
-      ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
-    };
-    const answer = await daemon.client.stream('POST', '/build', { signal, query, file: context });
+  const read = async (answer: Readable): Promise<void> => {
     for await (const message of messagesOf(answer, messageSchema)) {
       if (message.id === 'moby.image.id') done = true;
       if (message.id === 'moby.buildkit.trace' && typeof message.aux === 'string')
         log.add(readTrace(Buffer.from(message.aux, 'base64')));
       failure ??= message.errorDetail?.message ?? message.error;
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw engineError(error, daemon.name);
-  } finally {
-    context.destroy();
-  }
+  };
+  await daemon.client.stream('POST', '/build', call, read).catch((error: unknown) => {
+    if (!(error instanceof TooLong)) throw error;
+    failure = error.message;
+  });
   signal.throwIfAborted();
   if (failure !== undefined) {
     log.line(`ERROR: ${failure}`);
