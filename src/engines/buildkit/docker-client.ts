@@ -122,19 +122,27 @@ export class DockerClient {
     }
   }
 
-  /** The connection itself, once the daemon has switched it to HTTP/2 for gRPC. */
-  async upgrade(path: string, signal: AbortSignal): Promise<Duplex> {
-    const docker = await this.#open();
-    const answer = await this.#dial(docker, {
-      path,
-      method: 'POST',
-      hijack: true,
-      headers: { Upgrade: 'h2c' },
-      statusCodes: {},
-      abortSignal: signal,
-    });
-    if (answer instanceof Duplex) return answer;
-    throw new Error('the connection was not switched');
+  /**
+   * The connection itself, once the daemon has switched it to HTTP/2 for gRPC.
+   * @throws FactoryError as {@link engineError} says
+   */
+  async upgrade(path: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Duplex> {
+    try {
+      const docker = await this.#open();
+      const answer = await this.#dial(docker, {
+        path,
+        method: 'POST',
+        hijack: true,
+        headers: { ...headers, Upgrade: 'h2c' },
+        statusCodes: {},
+        abortSignal: signal,
+      });
+      if (answer instanceof Duplex) return answer;
+      throw new Error('the connection was not switched');
+    } catch (error) {
+      signal.throwIfAborted();
+      throw engineError(error, this.name);
+    }
   }
 
   async #stream(method: Method, path: string, { signal, query, file }: Call): Promise<Readable> {
@@ -145,7 +153,7 @@ export class DockerClient {
       method,
       isStream: true,
       statusCodes: SUCCESS,
-      ...(query === undefined ? {} : { options: query }),
+      ...(query === undefined ? {} : { options: { _query: query, _body: {} } }), // else it is the body too
       ...(file === undefined ? {} : { file }),
       abortSignal: signal,
     });

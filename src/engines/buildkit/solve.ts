@@ -9,8 +9,8 @@ import { type Instruction, instructionOf } from './instructions.js';
 import { messagesOf } from './messages.js';
 import { RUN_LABEL } from './names.js';
 import { plainText } from './plain-text.js';
-import { BASE_ARGUMENT, DOCKERFILE, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
-import { tarOf } from './tar.js';
+import { BASE_ARGUMENT, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
+import { withSession } from './session.js';
 import { readTrace } from './trace.js';
 
 const messageSchema = z.object({
@@ -20,6 +20,7 @@ const messageSchema = z.object({
   errorDetail: z.object({ message: z.string().optional() }).optional(),
 });
 
+const DOCKERFILE = 'Dockerfile';
 /** Of one platform: below what an attempt of the activity may take, so that it ends with what was printed. */
 const BUILD_MS = 40 * 60_000;
 
@@ -58,6 +59,7 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
     version: '2',
     t: task.result,
     dockerfile: DOCKERFILE,
+    remote: 'client-session',
     platform: task.platform,
     buildargs: JSON.stringify({
       [USER_ARGUMENT]: task.user || 'root',
@@ -67,7 +69,11 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
     labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
     ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
   };
-  const call = { signal, query, file: tarOf(recipe.files), limitMs: BUILD_MS };
+  const { dockerfile } = recipe;
+  const files = {
+    context: recipe.files,
+    dockerfile: [{ path: DOCKERFILE, size: dockerfile.length, content: dockerfile }],
+  };
   let failure: string | undefined;
   let done = false;
   const read = async (answer: Readable): Promise<void> => {
@@ -78,7 +84,10 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
       failure ??= message.errorDetail?.message ?? message.error;
     }
   };
-  await daemon.client.stream('POST', '/build', call, read).catch((error: unknown) => {
+  await withSession(daemon.client, files, signal, (session) => {
+    const call = { signal, query: { ...query, session }, limitMs: BUILD_MS };
+    return daemon.client.stream('POST', '/build', call, read);
+  }).catch((error: unknown) => {
     if (!(error instanceof TooLong)) throw error;
     failure = error.message;
   });
