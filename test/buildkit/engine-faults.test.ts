@@ -164,17 +164,6 @@ describe('what is no engine that can build', () => {
       /runs on windows/,
     ],
     [
-      'one with containerd’s image store',
-      {
-        Version: '29.0',
-        ApiVersion: '1.52',
-        Os: 'linux',
-        Arch: 'amd64',
-        DriverStatus: [['driver-type', 'io.containerd.snapshotter.v1']],
-      },
-      /keeps images in containerd's store, where its API can't build: set .*containerd-snapshotter/,
-    ],
-    [
       'Podman',
       {
         Version: '5.0',

@@ -24,12 +24,7 @@ const versionSchema = z.object({
   Arch: z.string(),
   Components: z.array(z.object({ Name: z.string() })).nullish(),
 });
-const infoSchema = z.object({
-  DockerRootDir: z.string().optional(),
-  DriverStatus: z.array(z.array(z.string())).nullish(),
-});
-/** In the driver's status where containerd keeps the images, as new engines do from version 29 on. */
-const CONTAINERD_STORE = 'io.containerd.snapshotter.v1';
+const infoSchema = z.object({ DockerRootDir: z.string().optional() });
 const summarySchema = z.object({
   Id: z.string(),
   RepoTags: list,
@@ -95,13 +90,6 @@ export class Daemon {
     if (major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]))
       throw unsuitable(`is version ${plainText(said.Version, 40)}, which is too old`);
     if (said.Os !== 'linux') throw unsuitable(`runs on ${plainText(said.Os, 40)}`);
-    const { DriverStatus } = await this.client.json(infoSchema, 'GET', '/info', { signal });
-    // There the API takes no build's files (moby issue 47717): it would ask the network for them.
-    if (DriverStatus?.some((status) => status.includes(CONTAINERD_STORE)))
-      throw new FactoryError(
-        'EngineUnsuitable',
-        `${this.name} keeps images in containerd's store, where its API can't build: set "features": {"containerd-snapshotter": false} in its daemon.json`,
-      );
     const version = plainText(said.Version, 40);
     const native = `linux/${said.Arch}`;
     return { version, native, platforms: (await this.#platforms(signal)) ?? [native] };
