@@ -15,12 +15,13 @@ export interface BuiltTree {
   /** Configs and layers, each once. Foreign layers are not among them: they must not be distributed. */
   blobs: Descriptor[];
   /** Those that the engine made, so that no source has them: the platforms' configs, and layers that were built. */
-  made: Set<Digest>;
+  made: Map<Digest, Descriptor>;
 }
 
 /**
- * Reads what an engine left in the content store. What the source has too need not be there: it is fetched.
- * @returns the digest of a part that only the engine had, when it is there no longer
+ * Reads the manifests that an engine left in the content store. What an index lists beside platforms is the source's own:
+ * it is fetched.
+ * @returns the digest of one that is there no longer
  */
 export async function readBuiltTree(
   task: Pick<ImageTask, 'source' | 'target'>,
@@ -40,7 +41,6 @@ export async function readBuiltTree(
     ? parsed.entries.map((entry) => entry.digest)
     : [built.digest]) {
     const platform = platforms.get(digest);
-    // What an index lists beside platforms is the source's own.
     const manifest =
       platform === undefined
         ? await fetcher.manifest(source, digest, signal)
@@ -57,9 +57,17 @@ export async function readBuiltTree(
     const before = new Set(original.layers.map((layer) => layer.digest));
     for (const layer of layers) if (!before.has(layer.digest)) made.set(layer.digest, layer);
   }
-  for (const blob of made.values())
-    if (!(await isThere(content, blob, signal))) return { missing: blob.digest };
-  return { top, manifests, blobs: [...blobs.values()], made: new Set(made.keys()) };
+  return { top, manifests, blobs: [...blobs.values()], made };
+}
+
+/** The first blob that only the engine had, and that is no longer in the content store. */
+export async function missingBlob(
+  { made }: BuiltTree,
+  content: ContentStore,
+  signal: AbortSignal,
+): Promise<Digest | undefined> {
+  for (const blob of made.values()) if (!(await isThere(content, blob, signal))) return blob.digest;
+  return undefined;
 }
 
 function imageIn({ bytes }: RawManifest, name: Reference) {

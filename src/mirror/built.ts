@@ -3,7 +3,7 @@ import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { ContentStore } from '../store/content.js';
-import { type BuiltTree, readBuiltTree } from './built-content.js';
+import { type BuiltTree, missingBlob, readBuiltTree } from './built-content.js';
 import type { SourceFetcher } from './fetch.js';
 
 export interface RebuildDependencies {
@@ -27,16 +27,17 @@ export async function rebuild(
   dependencies: RebuildDependencies,
   context: StepContext,
 ): Promise<BuiltTree> {
+  const { content } = dependencies;
   if (isRepeatable(task)) await makeAgain(task, dependencies.engine, context);
   const tree = await readBuiltTree(task, task.built, dependencies, context.signal);
-  if (!('missing' in tree)) return tree;
-  // Evicted since: another attempt makes it again.
-  if (isRepeatable(task))
-    throw new FactoryError(
-      'TransferCorrupt',
-      `${task.target}: ${tree.missing} is no longer in the content store`,
-    );
-  throw contentLost(task, tree.missing);
+  if (isRepeatable(task)) {
+    if (!('missing' in tree)) return tree;
+    const message = `${task.target}: ${tree.missing} is no longer in the content store`;
+    throw new FactoryError('TransferCorrupt', message); // evicted since: another attempt makes it again
+  }
+  const missing = 'missing' in tree ? tree.missing : await missingBlob(tree, content, context.signal);
+  if (missing !== undefined || 'missing' in tree) throw contentLost(task, missing ?? task.built.digest);
+  return tree;
 }
 
 /** What was built is not on this worker: it must be built again, so no attempt of the same step helps. */

@@ -85,7 +85,7 @@ describe('the commands that the documents show', () => {
 describe('what the README says of settings', () => {
   /** Names that others read: Temporal's clients, Node and its HTTP, our tool cache, and programs of templates. */
   const OTHERS =
-    /^(?:TEMPORAL_[A-Z_]+|FACTORY_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR)$|^AWS_/;
+    /^(?:TEMPORAL_[A-Z_]+|FACTORY_[A-Z_]+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|XDG_CACHE_HOME|IMAGE_FACTORY_TOOLS_DIR|BASE_USER)$|^AWS_/;
   const known = new Set([...Object.keys(environmentSchema.shape), ...INPUT_FIELDS.map(inputVariable)]);
 
   it.each(DOCUMENTS)('%s names environment variables that exist', async (path) => {

@@ -4,7 +4,8 @@ import { FactoryError } from '../../common/errors.js';
 import type { EngineState } from '../../contract/activities.js';
 import type { Digest } from '../../contract/brand.js';
 import { isDigest } from '../../registry/digest.js';
-import { DockerClient } from './docker-client.js';
+import { DockerClient, TooLong } from './docker-client.js';
+import { engineUnavailable } from './docker-error.js';
 import { RUN_LABEL } from './names.js';
 import { plainText } from './plain-text.js';
 import type { DockerSettings } from './settings.js';
@@ -55,6 +56,9 @@ export interface BuildingEngine extends EngineState {
   /** The platform of its machine. */
   native: string;
 }
+
+/** Gigabytes over a slow link; an engine that hangs is noticed after it. */
+const SAVE_MS = 20 * 60_000;
 
 /** The first API of 20.10, which has all that we ask for. */
 const OLDEST_API = [1, 41] as const;
@@ -122,9 +126,20 @@ export class Daemon {
     return this.client.json(z.array(summarySchema), 'GET', '/images/json', { signal, query });
   }
 
-  /** The archive that `docker save` writes. */
-  save(name: string, signal: AbortSignal): Promise<Readable> {
-    return this.client.stream('GET', `/images/${name}/get`, { signal });
+  /** Has the archive read that `docker save` writes. */
+  save(name: string, signal: AbortSignal, read: (archive: Readable) => Promise<void>): Promise<void> {
+    const call = { signal, limitMs: SAVE_MS };
+    return this.client.stream('GET', `/images/${name}/get`, call, read).catch((error: unknown) => {
+      throw error instanceof TooLong ? engineUnavailable(this.name, error.message) : error;
+    });
+  }
+
+  /** Has the engine take the archive that `docker load` takes, and its messages read. */
+  load(archive: Readable, signal: AbortSignal, read: (answer: Readable) => Promise<void>): Promise<void> {
+    const call = { signal, query: { quiet: true }, file: archive, limitMs: SAVE_MS };
+    return this.client.stream('POST', '/images/load', call, read).catch((error: unknown) => {
+      throw error instanceof TooLong ? engineUnavailable(this.name, error.message) : error;
+    });
   }
 
   /** Undefined where the daemon can't be asked: it is older, or something stands in between that knows no upgrade. */

@@ -35,6 +35,15 @@ export interface Call {
 }
 
 const SUCCESS: Record<number, true> = { 200: true, 201: true, 204: true };
+/** An answer did not come to its end. */
+export class TooLong extends Error {
+  override readonly name = 'TooLong';
+}
+
+/** Node's errors of files name the path; those of sockets, also of Unix ones, do not. */
+const isOfAFile = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && 'path' in error;
+
 /** Of a call whose answer is a few bytes or a list. */
 const CALL_MS = 60_000;
 const MAX_ANSWER_BYTES = 32 << 20;
@@ -86,29 +95,54 @@ export class DockerClient {
     }
   }
 
-  /** An answer that may take long; whoever reads it translates its errors. @throws FactoryError before it begins */
-  async stream(method: Method, path: string, call: Call): Promise<Readable> {
+  /**
+   * Has an answer read that may take long. @param limitMs of all of it
+   * @throws FactoryError as {@link engineError} says; `TooLong`; what `read` throws of its own
+   */
+  async stream<T>(
+    method: Method,
+    path: string,
+    { limitMs, ...call }: Call & { limitMs: number },
+    read: (answer: Readable) => Promise<T>,
+  ): Promise<T> {
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = AbortSignal.any([call.signal, limit]);
+    let answer: Readable | undefined;
     try {
-      return await this.#stream(method, path, call);
+      answer = await this.#stream(method, path, { ...call, signal });
+      return await read(answer);
     } catch (error) {
       call.signal.throwIfAborted();
+      if (limit.aborted) throw new TooLong(`no end within ${limitMs / 60_000} minutes`);
+      if (isOfAFile(error)) throw error; // this worker's disk, where `read` writes to it
       throw engineError(error, this.name);
+    } finally {
+      answer?.destroy();
+      call.file?.destroy();
     }
   }
 
-  /** The connection itself, once the daemon has switched it to HTTP/2 for gRPC. */
-  async upgrade(path: string, signal: AbortSignal): Promise<Duplex> {
-    const docker = await this.#open();
-    const answer = await this.#dial(docker, {
-      path,
-      method: 'POST',
-      hijack: true,
-      headers: { Upgrade: 'h2c' },
-      statusCodes: {},
-      abortSignal: signal,
-    });
-    if (answer instanceof Duplex) return answer;
-    throw new Error('the connection was not switched');
+  /**
+   * The connection itself, once the daemon has switched it to HTTP/2 for gRPC.
+   * @throws FactoryError as {@link engineError} says
+   */
+  async upgrade(path: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Duplex> {
+    try {
+      const docker = await this.#open();
+      const answer = await this.#dial(docker, {
+        path,
+        method: 'POST',
+        hijack: true,
+        headers: { ...headers, Upgrade: 'h2c' },
+        statusCodes: {},
+        abortSignal: signal,
+      });
+      if (answer instanceof Duplex) return answer;
+      throw new Error('the connection was not switched');
+    } catch (error) {
+      signal.throwIfAborted();
+      throw engineError(error, this.name);
+    }
   }
 
   async #stream(method: Method, path: string, { signal, query, file }: Call): Promise<Readable> {
@@ -119,10 +153,10 @@ export class DockerClient {
       method,
       isStream: true,
       statusCodes: SUCCESS,
-      ...(query === undefined ? {} : { options: query }),
+      ...(query === undefined ? {} : { options: { _query: query, _body: {} } }), // else it is the body too
       ...(file === undefined ? {} : { file }),
       abortSignal: signal,
-    }).finally(() => undefined);
+    });
     if (answer instanceof Readable) return answer;
     throw new Error(`no answer to ${method} ${path}`);
   }

@@ -18,7 +18,7 @@ import type { ContentStore } from '../../store/content.js';
 import { READ_BYTES } from '../../store/growth.js';
 import { diskFull } from '../../store/writers.js';
 import type { Daemon } from './daemon.js';
-import { engineError, engineUnavailable } from './docker-error.js';
+import { engineUnavailable } from './docker-error.js';
 
 /** Larger layers than any runtime pulls in time; they bound what an engine can make us write. */
 const MAX_LAYER_BYTES = 64 * 2 ** 30;
@@ -57,38 +57,31 @@ export async function exportLayers(
   { signal, progress }: StepContext,
 ): Promise<Exported> {
   const found: Exported = { layers: new Map(), history: [], created: undefined };
-  const saved = await daemon.save(name, signal);
-  const archive = extract();
-  saved.on('error', (error) => archive.destroy(error));
-  saved.on('aborted', () => archive.destroy(new Error('the archive was cut')));
-  saved.pipe(archive);
-  let entries = 0;
-  let bytes = 0;
-  try {
-    for await (const entry of archive) {
-      entries++;
-      const { header } = entry;
-      const size = header.size ?? 0;
-      bytes += size;
-      progress({ phase: 'export', bytes });
-      if (entries > MAX_ENTRIES || size > MAX_LAYER_BYTES)
-        throw new FactoryError('BuildFailed', `${name} is larger than an image may be`);
-      const digest = `sha256:${/(?:^|\/)([0-9a-f]{64})$/.exec(header.name)?.[1] ?? ''}`;
-      const known = isDigest(digest) && all.includes(digest) && !wanted.has(digest);
-      if (header.type !== 'file' || size === 0 || known) {
-        entry.resume();
-        continue;
+  const taking = { wanted, all, mediaType, content, signal };
+  await daemon.save(name, signal, async (saved) => {
+    const archive = extract();
+    saved.on('error', (error) => archive.destroy(error));
+    saved.pipe(archive);
+    let entries = 0;
+    let bytes = 0;
+    try {
+      for await (const entry of archive) {
+        const { name: path, type, size = 0 } = entry.header;
+        entries++;
+        bytes += size;
+        progress({ phase: 'export', bytes });
+        if (entries > MAX_ENTRIES || size > MAX_LAYER_BYTES)
+          throw new FactoryError('BuildFailed', `${name} is larger than an image may be`);
+        const digest = `sha256:${/(?:^|\/)([0-9a-f]{64})$/.exec(path)?.[1] ?? ''}`;
+        const ofBase = isDigest(digest) && all.includes(digest) && !wanted.has(digest);
+        if (type !== 'file' || size === 0 || ofBase) entry.resume();
+        // A stream of another library: what it lacks of Node's is not used.
+        else await takeEntry(entry as unknown as Readable, size, taking, found);
       }
-      // A stream of another library: what it lacks of Node's is not used.
-      await takeEntry(entry as unknown as Readable, size, { wanted, all, mediaType, content, signal }, found);
+    } finally {
+      archive.destroy();
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof FactoryError || isFileError(error) ? error : engineError(error, daemon.name);
-  } finally {
-    saved.destroy();
-    archive.destroy();
-  }
+  });
   const lacking = [...wanted].filter((digest) => !found.layers.has(digest));
   if (lacking.length > 0) throw engineUnavailable(daemon.name, `its archive lacks the layer ${lacking[0]}`);
   return found;
@@ -106,12 +99,20 @@ interface Taking {
 async function takeEntry(entry: Readable, size: number, taking: Taking, found: Exported): Promise<void> {
   const { first, stream } = await begun(entry);
   if (size <= MAX_CONFIG_BYTES && first[0] === BRACE) {
-    const config = configIn(await collect(stream, MAX_CONFIG_BYTES));
-    if (config === undefined || !isDeepStrictEqual(config.rootfs.diff_ids, taking.all)) return;
+    const bytes = await collect(stream, MAX_CONFIG_BYTES);
+    const config = configIn(bytes);
+    // A layer whose first file has such a name begins so too.
+    if (config === undefined) return takeLayer(Readable.from([bytes]), bytes, taking, found);
+    if (!isDeepStrictEqual(config.rootfs.diff_ids, taking.all)) return;
     found.history = config.history ?? [];
     found.created = config.created;
     return;
   }
+  await takeLayer(stream, first, taking, found);
+}
+
+/** Keeps a layer that is wanted, compressed. */
+async function takeLayer(stream: Readable, first: Buffer, taking: Taking, found: Exported): Promise<void> {
   const gzipped = first[0] === 0x1f && first[1] === 0x8b;
   const { content, signal } = taking;
   const file = content.scratch();
@@ -161,10 +162,3 @@ function configIn(bytes: Buffer): z.output<typeof configSchema> | undefined {
     return undefined;
   }
 }
-
-/** A fault of this worker's disk is not the engine's. */
-const isFileError = (error: unknown): boolean =>
-  error instanceof Error &&
-  'syscall' in error &&
-  ['open', 'write', 'unlink'].includes(String(error.syscall)) &&
-  'path' in error;

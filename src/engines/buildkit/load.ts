@@ -5,13 +5,7 @@ import { hexOf } from '../../registry/digest.js';
 import type { Descriptor } from '../../registry/types.js';
 import type { ContentStore } from '../../store/content.js';
 import type { Daemon } from './daemon.js';
-import {
-  engineDiskFull,
-  engineError,
-  engineUnavailable,
-  saysDaemonFault,
-  saysDiskFull,
-} from './docker-error.js';
+import { engineDiskFull, engineUnavailable, saysDaemonFault, saysDiskFull } from './docker-error.js';
 import { messagesOf } from './messages.js';
 import { plainText } from './plain-text.js';
 import { tarOf } from './tar.js';
@@ -54,9 +48,7 @@ export async function loadBase(
     })),
     { path: 'manifest.json', size: manifest.length, content: manifest },
   ]);
-  try {
-    const call = { signal, query: { quiet: true }, file: archive };
-    const answer = await daemon.client.stream('POST', '/images/load', call);
+  await daemon.load(archive, signal, async (answer) => {
     for await (const { error } of messagesOf(answer, messageSchema)) {
       if (error === undefined) continue;
       if (saysDiskFull(error)) throw engineDiskFull(daemon.name);
@@ -66,10 +58,5 @@ export async function loadBase(
         `${daemon.name} can't read the image: ${plainText(error, 300)}`,
       );
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw engineError(error, daemon.name);
-  } finally {
-    archive.destroy();
-  }
+  });
 }

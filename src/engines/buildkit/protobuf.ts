@@ -51,3 +51,20 @@ export const lastOf = (fields: readonly WireField[], number: number): WireField 
 /** That field as text; empty when it is not there. */
 export const textOf = (fields: readonly WireField[], number: number): string =>
   lastOf(fields, number)?.bytes.toString('utf8') ?? '';
+
+function varint(value: bigint): Buffer {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 0x80n; left >>= 7n) bytes.push(Number(left & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(left)]);
+}
+
+/** A field that is a number, not below 0; nothing for 0, which is what an absent one is. */
+export const numberField = (number: number, value: number | bigint): Buffer =>
+  BigInt(value) === 0n ? EMPTY : Buffer.concat([varint(BigInt(number) << 3n), varint(BigInt(value))]);
+
+/** A field of text, bytes or a message. */
+export function bytesField(number: number, value: Buffer | string): Buffer {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([varint((BigInt(number) << 3n) | 2n), varint(BigInt(bytes.length)), bytes]);
+}

@@ -3,22 +3,22 @@ import type { BuildkitConfig } from '../../contract/run.js';
 import type { EvidenceRef } from '../../contract/verdict.js';
 import { digestOf } from '../../registry/digest.js';
 import type { EvidenceStore } from '../../store/evidence.js';
+import type { ContextFile } from './file-sync.js';
 import { type Instruction, instructionsOf } from './instructions.js';
-import type { TarFile } from './tar.js';
 
 /** What a template builds, read from the evidence store once for all platforms of an image. */
 export interface Recipe {
   /** What follows `FROM`. */
   body: string;
   instructions: Instruction[];
-  /** Of the build's context, the Dockerfile among them. */
-  files: TarFile[];
+  /** Of the build's context. */
+  files: ContextFile[];
+  /** The whole text, with {@link HEADER_LINES} of ours before the body. */
+  dockerfile: Buffer;
   buildArgs: Record<string, string>;
   network: BuildkitConfig['network'];
 }
 
-/** Beside a template's own files; no such name is one of theirs. */
-export const DOCKERFILE = '.image-factory.Dockerfile';
 /** The base's name on the engine is new for each build: as an argument it leaves the Dockerfile, and so the cache, as it was. */
 export const BASE_ARGUMENT = 'IMAGE_FACTORY_BASE';
 /** The user that the source runs as: a template that has to be root meanwhile goes back to it by `ARG` and `USER`. */
@@ -35,19 +35,16 @@ export async function readRecipe(
 ): Promise<Recipe> {
   const bytes = await bytesOf(dockerfile, evidence, signal);
   const body = bytes.toString('utf8');
-  const context: TarFile[] = [];
+  const context: ContextFile[] = [];
   for (const { path, evidence: reference, executable } of files) {
     const content = await bytesOf(reference, evidence, signal);
     context.push({ path, size: content.length, executable, content });
   }
-  const whole = Buffer.concat([Buffer.from(HEADER), bytes]);
   return {
     body,
     instructions: instructionsOf(body),
-    files: [
-      ...context.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
-      { path: DOCKERFILE, size: whole.length, content: whole },
-    ],
+    files: context,
+    dockerfile: Buffer.concat([Buffer.from(HEADER), bytes]),
     buildArgs,
     network,
   };

@@ -1,20 +1,16 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { FactoryError } from '../../common/errors.js';
 import type { BuildLog } from './build-log.js';
 import type { Daemon } from './daemon.js';
-import {
-  engineDiskFull,
-  engineError,
-  engineUnavailable,
-  saysDaemonFault,
-  saysDiskFull,
-} from './docker-error.js';
+import { TooLong } from './docker-client.js';
+import { engineDiskFull, engineUnavailable, saysDaemonFault, saysDiskFull } from './docker-error.js';
 import { type Instruction, instructionOf } from './instructions.js';
 import { messagesOf } from './messages.js';
 import { RUN_LABEL } from './names.js';
 import { plainText } from './plain-text.js';
-import { BASE_ARGUMENT, DOCKERFILE, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
-import { tarOf } from './tar.js';
+import { BASE_ARGUMENT, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
+import { withSession } from './session.js';
 import { readTrace } from './trace.js';
 
 const messageSchema = z.object({
@@ -23,6 +19,10 @@ const messageSchema = z.object({
   error: z.string().optional(),
   errorDetail: z.object({ message: z.string().optional() }).optional(),
 });
+
+const DOCKERFILE = 'Dockerfile';
+/** Of one platform: below what an attempt of the activity may take, so that it ends with what was printed. */
+const BUILD_MS = 40 * 60_000;
 
 /** A step's program is of another machine's kind, and nothing here emulates that. */
 export class CannotRun extends Error {
@@ -55,36 +55,42 @@ export interface Solve {
  */
 export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): Promise<void> {
   const { recipe, log } = task;
-  const context = tarOf(recipe.files);
+  const query = {
+    version: '2',
+    t: task.result,
+    dockerfile: DOCKERFILE,
+    remote: 'client-session',
+    platform: task.platform,
+    buildargs: JSON.stringify({
+      [USER_ARGUMENT]: task.user || 'root',
+      ...recipe.buildArgs,
+      [BASE_ARGUMENT]: task.base,
+    }),
+    labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
+    ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
+  };
+  const { dockerfile } = recipe;
+  const files = {
+    context: recipe.files,
+    dockerfile: [{ path: DOCKERFILE, size: dockerfile.length, content: dockerfile }],
+  };
   let failure: string | undefined;
   let done = false;
-  try {
-    const query = {
-      version: '2',
-      t: task.result,
-      dockerfile: DOCKERFILE,
-      platform: task.platform,
-      buildargs: JSON.stringify({
-        [USER_ARGUMENT]: task.user || 'root',
-        ...recipe.buildArgs,
-        [BASE_ARGUMENT]: task.base,
-      }),
-      labels: JSON.stringify({ [RUN_LABEL]: task.runId }),
-      ...(recipe.network === 'default' ? {} : { networkmode: recipe.network }),
-    };
-    const answer = await daemon.client.stream('POST', '/build', { signal, query, file: context });
+  const read = async (answer: Readable): Promise<void> => {
     for await (const message of messagesOf(answer, messageSchema)) {
       if (message.id === 'moby.image.id') done = true;
       if (message.id === 'moby.buildkit.trace' && typeof message.aux === 'string')
         log.add(readTrace(Buffer.from(message.aux, 'base64')));
       failure ??= message.errorDetail?.message ?? message.error;
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw engineError(error, daemon.name);
-  } finally {
-    context.destroy();
-  }
+  };
+  await withSession(daemon.client, files, signal, (session) => {
+    const call = { signal, query: { ...query, session }, limitMs: BUILD_MS };
+    return daemon.client.stream('POST', '/build', call, read);
+  }).catch((error: unknown) => {
+    if (!(error instanceof TooLong)) throw error;
+    failure = error.message;
+  });
   signal.throwIfAborted();
   if (failure !== undefined) {
     log.line(`ERROR: ${failure}`);
