@@ -49,18 +49,18 @@ export interface Program {
   timeoutSeconds: number;
 }
 
-/** Where a step goes: those of `gather` and `run` once a run, the others once an image. */
-export const HOOKS = [
-  'before-gather',
-  'after-gather',
+/** The places of a run that every image comes to. */
+export const IMAGE_HOOKS = [
   'before-scan',
   'after-scan',
   'before-build',
   'after-build',
   'before-push',
   'after-push',
-  'after-run',
 ] as const;
+
+/** Where a step goes: those of an image once an image, the others once a run. */
+export const HOOKS = ['before-gather', 'after-gather', ...IMAGE_HOOKS, 'after-run'] as const;
 export type Hook = (typeof HOOKS)[number];
 
 /** A step of one's own in a run. */

@@ -47,16 +47,6 @@ type Templates = {
   buildPush: Pick<BuildPushConfig, 'steps'>;
 };
 
-/** The places of a run that every image comes to. */
-export const IMAGE_HOOKS = [
-  'before-scan',
-  'after-scan',
-  'before-build',
-  'after-build',
-  'before-push',
-  'after-push',
-] as const satisfies Hook[];
-
 /** The steps of both templates at a place, in their order; those of gather-scan first. */
 export const stepsAt = ({ gatherScan, buildPush }: Templates, ...hooks: Hook[]): TemplateStep[] =>
   [...(gatherScan.steps ?? []), ...(buildPush.steps ?? [])].filter(({ at }) => hooks.includes(at));
