@@ -91,9 +91,10 @@ const without = (updates: readonly FieldUpdate[], rejected: readonly RejectedFie
   return updates.filter(({ field }) => !fields.has(field));
 };
 
+const fields = (count: number): string => `${count} field${count === 1 ? '' : 's'}`;
+
 /** A field that is not as it was asked to be: the run must show it. */
 function summary(updated: number, unfit: number, rejected = 0): Pick<AccountOutcome, 'kind' | 'reason'> {
-  const fields = (count: number): string => `${count} field${count === 1 ? '' : 's'}`;
   const set =
     updated > 0 ? `${fields(updated)} set and read back` : 'every other field already has its value';
   const faults = [
@@ -115,7 +116,7 @@ async function restore(task: AccountTask): Promise<AccountOutcome> {
     harness.restoreAccount(task),
   );
   const parts = [
-    `${restored} fields put back, ${reset} reset to Harness's default`,
+    `${fields(restored)} put back, ${reset} reset to Harness's default`,
     ...(leftAlone.length === 0
       ? []
       : [`left alone, since they were changed after the run: ${leftAlone.join(', ')}`]),
