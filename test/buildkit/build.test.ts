@@ -101,6 +101,37 @@ describe('a build', () => {
     expect(log.match(/^#\d+ CACHED$/gm)?.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('has its files whole and as they are now, in folders of any name', async () => {
+    const sides = await openBuilds(docker);
+    const files = (last: string) => ({
+      'a/z': 'z',
+      'a-b/c': 'c',
+      'a.txt': 'txt',
+      'a/é/deep/file': 'x'.repeat(300_000) + last,
+      empty: '',
+    });
+    const body = [
+      'COPY . /all',
+      'RUN busybox find /all -type f | busybox sort && busybox tail -c 3 /all/a/é/deep/file',
+      'RUN busybox stat -c "%a %u %Y %n" /all/a/z /all/a',
+    ].join('\n');
+    const image = await shellImage();
+    const printed = async (last: string) => {
+      const template = { body, files: files(last), platforms: ['linux/amd64'] };
+      return logOf(
+        sides,
+        (await pushTask(sides, await taskOf(sides, 'harness/files:1', image, template))).built,
+      );
+    };
+    const first = await printed('one');
+    for (const path of Object.keys(files(''))) expect(first).toContain(` /all/${path}\n`);
+    expect(first.match(/ \/all\/\S+$/gm)?.filter((line) => line.includes('Dockerfile'))).toEqual([]);
+    expect(first).toMatch(/#\d+ one\n/);
+    expect(first).toMatch(/#\d+ 644 0 0 \/all\/a\/z\n#\d+ 755 0 \d+ \/all\/a\n/);
+    // The same size and the same time: only the content tells.
+    expect(await printed('two')).toMatch(/#\d+ two\n/);
+  });
+
   it('is not made twice by a worker that still has it, and again where a part is gone', async () => {
     const sides = await openBuilds(docker);
     const task = await taskOf(sides, 'harness/kept:1', await shellImage(), {

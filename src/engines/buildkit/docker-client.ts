@@ -136,6 +136,8 @@ export class DockerClient {
    * @throws FactoryError as {@link engineError} says
    */
   async upgrade(path: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Duplex> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error('no answer in time')), CALL_MS);
     try {
       const docker = await this.#open();
       const answer = await this.#dial(docker, {
@@ -144,13 +146,15 @@ export class DockerClient {
         hijack: true,
         headers: { ...headers, Upgrade: 'h2c' },
         statusCodes: {},
-        abortSignal: signal,
+        abortSignal: AbortSignal.any([signal, late.signal]),
       });
       if (answer instanceof Duplex) return answer;
       throw new Error('the connection was not switched');
     } catch (error) {
       signal.throwIfAborted();
-      throw engineError(error, this.name);
+      throw engineError(late.signal.aborted ? late.signal.reason : error, this.name);
+    } finally {
+      clearTimeout(timer); // not a signal's own: that would end the connection later
     }
   }
 

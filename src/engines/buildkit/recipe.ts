@@ -8,8 +8,7 @@ import { type Instruction, instructionsOf } from './instructions.js';
 
 /** What a template builds, read from the evidence store once for all platforms of an image. */
 export interface Recipe {
-  /** What follows `FROM`. */
-  body: string;
+  /** Of what follows `FROM`. */
   instructions: Instruction[];
   /** Of the build's context. */
   files: ContextFile[];
@@ -34,15 +33,13 @@ export async function readRecipe(
   signal: AbortSignal,
 ): Promise<Recipe> {
   const bytes = await bytesOf(dockerfile, evidence, signal);
-  const body = bytes.toString('utf8');
   const context: ContextFile[] = [];
   for (const { path, evidence: reference, executable } of files) {
     const content = await bytesOf(reference, evidence, signal);
     context.push({ path, size: content.length, executable, content });
   }
   return {
-    body,
-    instructions: instructionsOf(body),
+    instructions: instructionsOf(bytes.toString('utf8')),
     files: context,
     dockerfile: Buffer.concat([Buffer.from(HEADER), bytes]),
     buildArgs,
