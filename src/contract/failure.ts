@@ -46,7 +46,7 @@ export const FAILURES = {
   // the Docker Engine
   EngineUnavailable: { retryable: true },
   EngineUnsuitable: { retryable: false },
-  EngineDiskFull: { retryable: true },
+  EngineDiskFull: { retryable: true, attempts: 5 },
   BuildFailed: { retryable: false },
   PlatformNotBuildable: { retryable: false },
   BuiltContentLost: { retryable: false },
