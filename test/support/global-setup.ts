@@ -11,7 +11,9 @@ import { ensureTools } from '../../src/demo/tools.js';
 export default async function setup(): Promise<() => Promise<void>> {
   const screen = toolScreen(process.stderr);
   try {
-    const tools = await ensureTools(['temporal', 'trivy', 'registry', 'crane', 'versitygw'], {
+    // Here all that any test needs: built within a test, on a machine that has none yet, one would be out of time.
+    const names = ['temporal', 'trivy', 'registry', 'crane', 'versitygw', 'docker-compose'] as const;
+    const tools = await ensureTools(names, {
       report: (event) => {
         if (event.elapsedMs > 0) screen.report(event); // what is there needs no line before each test run
       },
