@@ -45,6 +45,8 @@ export interface Dependencies {
   harness(target: HarnessTarget): HarnessClient;
   /** Fires when the worker is told to stop: long steps are handed back. */
   stopping: AbortSignal;
+  /** A task queue that only this worker polls; undefined where it has none. */
+  ownQueue(): Promise<string | undefined>;
   /** Who holds a workflow id; waits for a holder whose parent is closed. */
   awaitHolder(workflowId: string, how: { patient: boolean; signal: AbortSignal }): Promise<HolderState>;
 }

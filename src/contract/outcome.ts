@@ -33,6 +33,8 @@ export interface BuiltImage {
   skipped?: string[];
   /** What the engine printed. Absent: nothing was built. */
   log?: EvidenceRef;
+  /** The task queue of the worker that has it alone. Absent: any worker can make it again, or has none of its own. */
+  queue?: string;
 }
 
 /** What a push sent. Bytes that the registry already had (or mounted) are not in `uploadedBytes`. */
@@ -47,7 +49,8 @@ export interface PushSummary {
 export type MirrorOutcome =
   | ({ kind: 'mirrored'; built: BuiltImage; verdict: Verdict | null; push: PushSummary } & Worked)
   | ({ kind: 'rescanned'; verdict: Verdict } & Worked)
-  | ({ kind: 'blocked'; verdict: Verdict } & Worked)
+  /** `built` where it was the image as built that was blocked. */
+  | ({ kind: 'blocked'; verdict: Verdict; built?: BuiltImage } & Worked)
   | { kind: 'skipped'; reason: string };
 
 /** What every image that was worked on has. */

@@ -41,6 +41,11 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
   const stalled = new AbortController();
   const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
   let ourError: { error: unknown } | undefined;
+  // A file that can't be opened says so before anybody reads; unheard, it would end the process.
+  if (source instanceof Readable)
+    source.on('error', (error) => {
+      ourError ??= { error };
+    });
   const count = exchange.counter(url.host);
   const body = exactly(source, part.length, {
     what,
@@ -82,7 +87,7 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
     clearTimeout(watch);
     // Ends it also where nobody has begun to read it. Not waited for: it may be waiting for bytes that don't come.
     void body.return(undefined).catch(() => {});
-    if (source instanceof Readable) source.on('error', () => {}).destroy();
+    if (source instanceof Readable) source.destroy();
   }
 }
 

@@ -31,7 +31,10 @@ import { trivySettings } from './scanner.js';
 export async function createDependencies(
   environment: WorkerEnvironment,
   temporal: Client,
-  stopping: AbortSignal = new AbortController().signal,
+  {
+    stopping = new AbortController().signal,
+    ownQueue = async () => undefined,
+  }: Partial<Pick<Dependencies, 'stopping' | 'ownQueue'>> = {},
 ): Promise<{ dependencies: Dependencies; close: () => Promise<void> }> {
   const allowLists = createAllowLists(environment);
   const { evidence, close: closeEvidence } = await openEvidence(environment);
@@ -87,6 +90,7 @@ export async function createDependencies(
     lanes: new Lanes(BLOBS_AT_ONCE),
     harness: (account) => harness.client(account),
     stopping,
+    ownQueue,
     awaitHolder: (workflowId, how) => awaitHolder(temporal, workflowId, how),
   };
   const close = async (): Promise<void> => {

@@ -20,6 +20,7 @@ import { checkEvidence } from './check-evidence.js';
 import { createDependencies } from './create-dependencies.js';
 import { beatWhileHealthy } from './health.js';
 import { log, temporalLogger } from './log.js';
+import { OwnQueue } from './own-queue.js';
 
 /** Runs a worker until SIGINT or SIGTERM; short steps end, long ones are handed back. */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
@@ -33,19 +34,27 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   if (registered.length > 0) log.info({ registered }, 'search attributes registered');
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort(new WorkerStops()));
-  const { dependencies, close } = await createDependencies(environment, client, stopping.signal);
+  let own: OwnQueue | undefined;
+  const { dependencies, close } = await createDependencies(environment, client, {
+    stopping: stopping.signal,
+    ownQueue: async () => own?.name(),
+  });
   try {
-    const worker = await Worker.create({
+    const common = {
       connection,
       namespace,
-      taskQueue: environment.taskQueue,
       activities: createActivities(dependencies),
-      workflowBundle: await workflowBundle(),
       // With the default (up to 60 s) progress, prompt cancellation and quick recovery are gone (measured; design).
       maxHeartbeatThrottleInterval: '2s',
       // The default is 0: every activity would be cut off in the middle.
       shutdownGraceTime: '20s',
       shutdownForceTime: '60s',
+    };
+    own = new OwnQueue(environment.taskQueue, (taskQueue) => Worker.create({ ...common, taskQueue }));
+    const worker = await Worker.create({
+      ...common,
+      taskQueue: environment.taskQueue,
+      workflowBundle: await workflowBundle(),
     });
     const { taskQueue, s3, reportDir, healthFile } = environment;
     log.info(
@@ -54,6 +63,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     );
     const endHealth = healthFile === null ? undefined : beatWhileHealthy(healthFile, worker, client);
     await worker.run().finally(endHealth);
+    await own.ended();
   } finally {
     await close();
     await client.connection.close();

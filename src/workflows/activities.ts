@@ -59,8 +59,9 @@ export const engineering = profile({
 });
 
 export const building = profile({
-  startToCloseTimeout: '45m',
-  scheduleToCloseTimeout: '3h',
+  // A Docker Engine's builds wait for each other, and their own time limits tell a mistake from a dead worker.
+  startToCloseTimeout: '3h',
+  scheduleToCloseTimeout: '6h',
   ...BEATING,
 });
 

@@ -11,9 +11,26 @@ const MAX_RESERVE_MS = 15 * 60_000;
  * report and later nights are not silently skipped (issue 6).
  */
 export function deadlineOf(): Date {
-  const { startTime, executionTimeoutMs, runTimeoutMs } = workflowInfo();
-  const limit = Math.min(executionTimeoutMs || DEFAULT_MS, runTimeoutMs || DEFAULT_MS);
-  return new Date(startTime.getTime() + limit - Math.min(limit * RESERVE, MAX_RESERVE_MS));
+  const limit = limitMs();
+  return new Date(workflowInfo().startTime.getTime() + limit - reserveOf(limit));
+}
+
+function limitMs(): number {
+  const { executionTimeoutMs, runTimeoutMs } = workflowInfo();
+  return Math.min(executionTimeoutMs || DEFAULT_MS, runTimeoutMs || DEFAULT_MS);
+}
+
+const reserveOf = (limit: number): number => Math.min(limit * RESERVE, MAX_RESERVE_MS);
+
+/** All steps after a run together have so long, however much is left. */
+const AFTER_RUN_MS = 10 * 60_000;
+/** The run's own end. */
+const LAST_MS = 30_000;
+
+/** How long steps after the report may take: the server ends the run at its limit, whatever it does. */
+export function timeAfterReport(deadlineAt: string): number {
+  const left = Date.parse(deadlineAt) - Date.now() + reserveOf(limitMs()) - LAST_MS;
+  return Math.max(1_000, Math.min(left, AFTER_RUN_MS));
 }
 
 /** From now until a time in ISO 8601; never less than one, since a timer needs some. */

@@ -1,10 +1,4 @@
-import {
-  allHandlersFinished,
-  CancellationScope,
-  condition,
-  isCancellation,
-  patched,
-} from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { ReportRef, RunResult } from '../contract/outcome.js';
 import type { PlanResult } from '../contract/plan.js';
 import { attempt, type Stop } from './attempt.js';
@@ -22,16 +16,13 @@ const EVERY_END = 'outcome-at-every-end';
 /** A refusal is to be known at once, also where the evidence store is what is wrong. */
 const REFUSAL_REPORT_TIMEOUT = '1m';
 
-/** All steps after a run together: the report is there, and the time limit of the run near. */
-const AFTER_RUN = '10m';
-
 /** Writes the report and ends the run: Failed when an image or the account is not as it should be. */
 export async function endRun(run: Run, stop: Stop | undefined): Promise<RunResult> {
   run.state.steering.close('the images are done');
   await CancellationScope.nonCancellable(() => run.clean());
   const { report, unreported } = await tryReport(run, stop);
   const ownFailure = failureOf(run, stop, report, unreported);
-  const stepFailure = await afterRun(run, ownFailure ?? cancelledEnd(stop), report);
+  const stepFailure = run.hasStepsAfter ? await run.afterRun(ownFailure ?? cancelledEnd(stop), report) : null;
   const result = run.result(report);
   run.state.finish(result);
   await handlersFinished();
@@ -102,23 +93,6 @@ async function tryReport(
 /** What steps after the run are told of one that was cancelled. */
 const cancelledEnd = (stop: Stop | undefined): Failure | null =>
   stop === undefined ? null : { type: 'Cancelled', message: 'the run was cancelled' };
-
-/** Also after a cancelled run: who waits for a notification wants to know just that. */
-async function afterRun(
-  run: Run,
-  failure: Failure | null,
-  report: ReportRef | null,
-): Promise<Failure | null> {
-  if (!run.hasStepsAfter) return null;
-  try {
-    return await CancellationScope.nonCancellable(() =>
-      CancellationScope.withTimeout(AFTER_RUN, () => run.afterRun(failure, report)),
-    );
-  } catch (error) {
-    if (!isCancellation(error)) throw error;
-    return { type: 'StepFailed', message: `the steps after the run did not end within ${AFTER_RUN}` };
-  }
-}
 
 /** Why a run is no success; null as well for one that was cancelled and has its report. */
 function failureOf(

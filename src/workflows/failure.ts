@@ -37,6 +37,12 @@ export function rootFailure(error: unknown): Failure {
 export const failedAs = (type: FailureType, error: unknown): boolean =>
   error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === type;
 
+/** Whether no worker took an activity in the time that it was given for that. */
+export const neverStarted = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof TimeoutFailure &&
+  error.cause.timeoutType === 'SCHEDULE_TO_START';
+
 /** The same failure as this workflow's own end, never retried. */
 export const asEnd = ({ type, message }: Failure, details?: unknown): ApplicationFailure =>
   ApplicationFailure.create({

@@ -1,12 +1,17 @@
-import { ApplicationFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { type ActivityOptions, ApplicationFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { BuildTask, PushTask } from '../contract/activities.js';
 import type { MirrorTask } from '../contract/mirror.js';
-import type { BuiltImage, MirrorOutcome, PushSummary } from '../contract/outcome.js';
+import {
+  type BuiltImage,
+  decidingVerdict,
+  type MirrorOutcome,
+  type PushSummary,
+} from '../contract/outcome.js';
 import type { StepEvent } from '../contract/template-step.js';
 import type { Verdict } from '../contract/verdict.js';
 import { building, pushing, scanning, verifying } from './activities.js';
 import { showOutcome } from './ends.js';
-import { failedAs } from './failure.js';
+import { failedAs, neverStarted } from './failure.js';
 import { TemplateSteps } from './template-steps.js';
 import { Track } from './track.js';
 
@@ -15,6 +20,9 @@ import { Track } from './track.js';
  * workers come and go faster than that needs a person.
  */
 const MAX_BUILDS = 3;
+
+/** How long the worker that built may take to begin what follows: it has room for many, so it is dead or cut off then. */
+const BEGINS_WITHIN = '20s';
 
 /**
  * One image: scan → gate → build → push → verify. How it ended is a value; it throws only when a step failed for good,
@@ -28,6 +36,31 @@ export async function mirrorImage(task: MirrorTask): Promise<MirrorOutcome> {
   } catch (error) {
     showOutcome(isCancellation(error) ? 'cancelled' : 'failed');
     throw error;
+  }
+}
+
+/**
+ * Runs a step on the worker that has what was built, as long as that one lives; else on any, which answers
+ * `BuiltContentLost` where it does not have it.
+ */
+async function whereBuilt<T>(
+  { queue }: BuiltImage,
+  step: (where: Pick<ActivityOptions, 'taskQueue' | 'scheduleToStartTimeout'>) => Promise<T>,
+): Promise<T> {
+  if (queue === undefined) return step({});
+  try {
+    return await step({ taskQueue: queue, scheduleToStartTimeout: BEGINS_WITHIN });
+  } catch (error) {
+    if (!neverStarted(error)) throw error;
+    return step({});
+  }
+}
+
+async function unlessCancelled(steps: Promise<void>): Promise<void> {
+  try {
+    await steps;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
   }
 }
 
@@ -73,7 +106,9 @@ class ImageMirror {
     const verdict = await this.#track.step('scan', () =>
       scanning.scanImage.executeWithOptions({ summary: `scan ${image}` }, [{ ...this.#identity(), ...scan }]),
     );
-    await this.#steps.at('after-scan', this.#about(null, verdict));
+    const gate = this.#steps.at('after-scan', this.#about(null, verdict));
+    // That the policy blocks it says more than that a step failed, which is on record.
+    await (verdict.decision === 'block' ? unlessCancelled(gate) : gate);
     return verdict;
   }
 
@@ -90,8 +125,8 @@ class ImageMirror {
     const builtVerdict = await this.#scanBuilt(built);
     const both = builtVerdict === null ? {} : { builtVerdict };
     if (verdict !== null && builtVerdict?.decision === 'block')
-      return { kind: 'blocked', verdict, ...both, ...this.#record() };
-    const about = this.#about(built, builtVerdict ?? verdict);
+      return { kind: 'blocked', verdict, built, ...both, ...this.#record() };
+    const about = this.#about(built, decidingVerdict({ verdict, ...both }));
     await steps.at('before-push', about);
     const push = await this.#pushAndVerify({ ...this.#build, built });
     await steps.at('after-push', about);
@@ -102,10 +137,10 @@ class ImageMirror {
   async #scanBuilt(built: BuiltImage): Promise<Verdict | null> {
     const { scan, image } = this.task;
     if (!scan || !built.platforms.some(({ how }) => how === 'built')) return null;
+    const task = { ...this.#identity(), ...scan, built };
+    const options = { summary: `scan ${image} as built` };
     return this.#track.step('scan', () =>
-      scanning.scanImage.executeWithOptions({ summary: `scan ${image} as built` }, [
-        { ...this.#identity(), ...scan, built },
-      ]),
+      whereBuilt(built, (where) => scanning.scanImage.executeWithOptions({ ...options, ...where }, [task])),
     );
   }
 
@@ -116,8 +151,11 @@ class ImageMirror {
   async #pushAndVerify(image: Omit<PushTask, 'repair'>): Promise<PushSummary> {
     for (let repair = false; ; repair = true) {
       const task: PushTask = { ...image, repair };
+      const options = { summary: `push ${task.target}` };
       const push = await this.#track.step('push', () =>
-        pushing.pushImage.executeWithOptions({ summary: `push ${task.target}` }, [task]),
+        whereBuilt(task.built, (where) =>
+          pushing.pushImage.executeWithOptions({ ...options, ...where }, [task]),
+        ),
       );
       try {
         await this.#track.step('verify', () =>

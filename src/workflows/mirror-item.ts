@@ -58,7 +58,9 @@ function mirrorTask(
   item: ResolvedItem,
   database: DatabasePin | null,
 ): MirrorTask {
-  const { buildPush, gatherScan } = config;
+  const { gatherScan } = config;
+  // What a child has no use for goes into none of its steps.
+  const { steps: _steps, text: _text, ...build } = config.buildPush;
   const { scanners } = gatherScan;
   const steps = stepsAt(config, ...IMAGE_HOOKS);
   return {
@@ -67,12 +69,12 @@ function mirrorTask(
     source: item.source,
     sourceDigest: item.sourceDigest,
     target: item.target,
-    build: buildPush,
+    build,
     scan:
       database === null
         ? null
         : {
-            platforms: buildPush.platforms,
+            platforms: build.platforms,
             policy: gatherScan.policy,
             policyDigest: gatherScan.policyDigest,
             database,

@@ -1,4 +1,4 @@
-import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { Continuation } from '../contract/continuation.js';
 import type { RunInput } from '../contract/input.js';
@@ -13,7 +13,7 @@ import { stepsAt } from '../contract/template-step.js';
 import { undoOf } from '../contract/undo.js';
 import { updateAccount } from './account.js';
 import { engineering, harness, reporting, writingReport } from './activities.js';
-import { deadlineOf } from './deadline.js';
+import { deadlineOf, timeAfterReport } from './deadline.js';
 import { unfinishedEnd } from './ends.js';
 import { asEnd, type Failure, rootFailure } from './failure.js';
 import { mirrorPages, type PageCursor } from './mirror-pages.js';
@@ -166,18 +166,23 @@ export class Run {
   }
 
   /**
-   * Runs the templates' steps that come last. @returns the failure of one that may not fail
-   * @throws what cancels them
+   * Runs the templates' steps that come last, also of a cancelled run: who waits for a notification wants to know just that.
+   * @returns the failure of one that may not fail
    */
   async afterRun(failure: Failure | null, report: ReportRef | null): Promise<Failure | null> {
     const { counts } = this.state;
     const sentence = failure?.message ?? `${this.state.done()} images: all as they should be`;
+    const event = { result: { ok: failure === null, sentence, counts, report } };
+    const steps = this.#steps;
+    const limitMs = timeAfterReport(this.deadlineAt);
     try {
-      await this.#steps?.at('after-run', { result: { ok: failure === null, sentence, counts, report } });
+      await CancellationScope.nonCancellable(() =>
+        CancellationScope.withTimeout(limitMs, async () => steps?.at('after-run', event)),
+      );
       return null;
     } catch (error) {
-      if (isCancellation(error)) throw error;
-      return rootFailure(error);
+      if (!isCancellation(error)) return rootFailure(error);
+      return steps?.cut(`did not end: steps after the run had ${Math.round(limitMs / 1000)} s`) ?? null;
     }
   }
 

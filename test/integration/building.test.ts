@@ -91,6 +91,7 @@ it(
     const again = [...output.keys()].find((shown) => shown.startsWith('run '));
     expect(await shell(`npm run -s image-factory -- ${again}`)).toContain('1 unchanged');
     const built: string[] = [];
+    const pushedOn: string[] = [];
     for await (const { workflowId } of temporal.client.workflow.list({
       query: `TaskQueue = '${temporal.taskQueue}'`,
     })) {
@@ -98,9 +99,13 @@ it(
       for (const event of events ?? []) {
         const name = event.activityTaskScheduledEventAttributes?.activityType?.name;
         if (name === 'buildImage') built.push(workflowId);
+        const queue = event.activityTaskScheduledEventAttributes?.taskQueue?.name;
+        if (name === 'pushImage') pushedOn.push(queue ?? '');
       }
     }
     expect(built).toEqual([`mirror-image/${copy}`]);
+    // By the worker that had built it, whatever others there are.
+    expect(pushedOn).toEqual([expect.stringMatching(new RegExp(`^${temporal.taskQueue}/`))]);
     expect(await imagesOn(docker)).toEqual([]);
   },
   MADE_WITHIN_MS,

@@ -51,13 +51,15 @@ export async function openScripted(options: ScriptedOptions = {}) {
       ],
     ),
   );
-  const startWorker = () => temporal.startWorker({ activities });
+  /** @param taskQueue another than that of all workers: one that polls nothing else */
+  const startWorker = (taskQueue = temporal.taskQueue) => temporal.startWorker({ activities, taskQueue });
   if (!options.withoutWorker) await startWorker();
   const workflowId = temporal.uniqueId('scripted');
   return {
     ...{ temporal, config, calls, asked, startWorker, workflowId },
-    start: (args: unknown[] = [{}], id = workflowId): Promise<WorkflowHandle> =>
+    start: (args: unknown[] = [{}], id = workflowId, limit?: '45s'): Promise<WorkflowHandle> =>
       temporal.client.workflow.start(WORKFLOW.imageFactory, {
+        ...(limit === undefined ? {} : { workflowExecutionTimeout: limit }),
         workflowId: id,
         taskQueue: temporal.taskQueue,
         args,

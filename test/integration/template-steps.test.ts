@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Activities, BuildTask, ScanTask, TemplateStepTask } from '../../src/contract/activities.js';
 import type { Digest } from '../../src/contract/brand.js';
 import { mirrorImageId } from '../../src/contract/names.js';
@@ -121,6 +122,20 @@ describe('steps of templates', () => {
     });
   });
 
+  it('that fail after a scan do not hide that the policy blocks the image', async () => {
+    const { asked, start } = await openScripted({
+      config: { ...gatherScan([stepAt('after-scan')]), scan: true },
+      activities: oneImage({
+        scanImage: async () => verdictOf('block'),
+        runTemplateStep: async () => broken('step s ended with code 3'),
+      }),
+    });
+    expect((await endOf(await start())).end?.type).toBe('ImagesFailed');
+    expect(asked.find(({ name }) => name === 'recordOutcomes')?.task).toMatchObject({
+      records: [{ outcome: { kind: 'blocked', templateSteps: [{ ok: false }] } }],
+    });
+  });
+
   it('that fail end their image, and nothing is pushed', async () => {
     const { asked, calls, start } = await openScripted({
       config: gatherScan([stepAt('after-build')]),
@@ -171,7 +186,81 @@ describe('steps of templates', () => {
   });
 });
 
+describe('a step after the run that hangs', () => {
+  it('is cut off before the run’s limit, and fails the run only if it may not fail itself', async () => {
+    const hanging = held(() => ({
+      name: '',
+      at: 'after-run' as const,
+      ok: true,
+      message: '',
+      ms: 0,
+      output: null,
+    }));
+    onTestFinished(() => hanging.release());
+    const ends = await Promise.all(
+      (['warn', 'fail'] as const).map(async (onFailure) => {
+        const { start } = await openScripted({
+          config: gatherScan([stepAt('after-run', { onFailure, timeoutSeconds: 600 })]),
+          activities: oneImage({ runTemplateStep: hanging.body }),
+        });
+        return endOf(await start([{}], undefined, '45s'));
+      }),
+    );
+    const cut = [{ name: 's-after-run', ok: false, message: expect.stringContaining('did not end') }];
+    expect(ends).toMatchObject([
+      { status: 'COMPLETED', result: { counts: { mirrored: 1 }, templateSteps: cut } },
+      { status: 'FAILED', end: { type: 'StepFailed', details: { templateSteps: cut } } },
+    ]);
+  });
+});
+
 describe('an image that a Docker Engine builds', () => {
+  it('is scanned and pushed by the worker that built it, and by any when that is gone', async () => {
+    const queue = `own-${randomUUID()}`;
+    const builder = oneImage({
+      buildImage: async ({ image }) => ({
+        ...{ digest: digestOf(image), mediaType: '', queue },
+        platforms: [{ platform: 'linux/amd64', source: digestOf('a'), target: digestOf('b'), how: 'built' }],
+      }),
+    });
+    const queues = async (own: boolean) => {
+      const scripted = await openScripted({ config: { ...building(), scan: true }, activities: builder });
+      if (own) await scripted.startWorker(queue);
+      expect((await endOf(await scripted.start())).status).toBe('COMPLETED');
+      const push = scripted.asked.find(({ name }) => name === 'pushImage')?.task;
+      const { target } = push as Parameters<Activities['pushImage']>[0]; // by the contract
+      const handle = scripted.temporal.client.workflow.getHandle(mirrorImageId(target));
+      const { events } = await handle.fetchHistory();
+      return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+        scheduled ? [[scheduled.activityType?.name, scheduled.taskQueue?.name === queue]] : [],
+      );
+    };
+    expect(await queues(true)).toEqual([
+      ...[
+        ['scanImage', false],
+        ['buildImage', false],
+        ['scanImage', true],
+      ],
+      ...[
+        ['pushImage', true],
+        ['verifyImage', false],
+      ],
+    ]);
+    expect(await queues(false)).toEqual([
+      ...[
+        ['scanImage', false],
+        ['buildImage', false],
+        ['scanImage', true],
+        ['scanImage', false],
+      ],
+      ...[
+        ['pushImage', true],
+        ['pushImage', false],
+        ['verifyImage', false],
+      ],
+    ]);
+  });
+
   it('is scanned again before it goes out, and the engine is asked first and cleared last', async () => {
     const { asked, calls, start, temporal } = await openScripted({
       config: { ...building(), scan: true },
