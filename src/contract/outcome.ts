@@ -47,7 +47,8 @@ export interface PushSummary {
 export type MirrorOutcome =
   | ({ kind: 'mirrored'; built: BuiltImage; verdict: Verdict | null; push: PushSummary } & Worked)
   | ({ kind: 'rescanned'; verdict: Verdict } & Worked)
-  | ({ kind: 'blocked'; verdict: Verdict } & Worked)
+  /** `built` is what was made before it was blocked, and never pushed. Absent: its source was blocked. */
+  | ({ kind: 'blocked'; verdict: Verdict; built?: BuiltImage } & Worked)
   | { kind: 'skipped'; reason: string };
 
 /** What every image that was worked on has. */
@@ -63,14 +64,16 @@ const WEIGHT: Record<Verdict['decision'], number> = { pass: 0, warn: 1, block: 2
 
 /**
  * The verdict that decided: what was built is judged after its source, which still speaks for platforms that were only
- * labelled.
+ * labelled, and not for those that were left out.
  */
 export function decidingVerdict<
   V extends (Pick<Verdict, 'decision'> & { platforms: readonly { platform: string }[] }) | null,
->({ verdict, builtVerdict }: { verdict: V; builtVerdict?: NonNullable<V> }): V {
+>(judged: { verdict: V; builtVerdict?: NonNullable<V>; built?: Pick<BuiltImage, 'skipped'> }): V {
+  const { verdict, builtVerdict, built } = judged;
   if (builtVerdict === undefined || verdict === null) return builtVerdict ?? verdict;
-  const built = new Set(builtVerdict.platforms.map(({ platform }) => platform));
-  const speaksForOthers = verdict.platforms.some(({ platform }) => !built.has(platform));
+  const settled = new Set(builtVerdict.platforms.map(({ platform }) => platform));
+  for (const platform of built?.skipped ?? []) settled.add(platform);
+  const speaksForOthers = verdict.platforms.some(({ platform }) => !settled.has(platform));
   return speaksForOthers && WEIGHT[verdict.decision] > WEIGHT[builtVerdict.decision] ? verdict : builtVerdict;
 }
 
