@@ -14,6 +14,8 @@ const ENDS_WITHIN_MS = 20_000;
 export interface ActivityContext extends StepContext {
   /** Earlier attempts that failed by themselves: not those whose worker was killed or handed the step back. */
   failures: number;
+  /** This attempt among all of the workflow's; Temporal's own count, with kills and hand-backs. */
+  attempt: { execution: string; attempt: number };
 }
 
 /**
@@ -52,6 +54,7 @@ export async function runStep<T>(
     return await body({
       signal,
       failures,
+      attempt: { execution: activity.info.activityId, attempt: activity.info.attempt },
       progress: (detail) => {
         latest = detail;
         // Called for every chunk of a transfer, and each beat crosses into the SDK's native core.

@@ -1,4 +1,4 @@
-import { decidingVerdict, type ImageOutcome, type ImageRecord } from './outcome.js';
+import { type BuiltImage, decidingVerdict, type ImageOutcome, type ImageRecord } from './outcome.js';
 import type { Verdict } from './verdict.js';
 
 /** An outcome in a few words, for tables and terminal lines. */
@@ -31,7 +31,11 @@ export function noteOf(outcome: ImageOutcome): string {
 }
 
 /** Which rule decided on an image that was scanned, and whether it was seen only in what was built of it. */
-function ruleOf(outcome: { verdict: Verdict | null; builtVerdict?: Verdict }): string {
+function ruleOf(outcome: {
+  verdict: Verdict | null;
+  builtVerdict?: Verdict;
+  built?: Pick<BuiltImage, 'skipped'>;
+}): string {
   const verdict = decidingVerdict<Verdict | null>(outcome);
   return `${verdict !== null && verdict === outcome.builtVerdict ? AFTER_BUILD : ''}${verdict?.rule ?? ''}`;
 }

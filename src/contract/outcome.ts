@@ -66,14 +66,16 @@ const WEIGHT: Record<Verdict['decision'], number> = { pass: 0, warn: 1, block: 2
 
 /**
  * The verdict that decided: what was built is judged after its source, which still speaks for platforms that were only
- * labelled.
+ * labelled, and not for those that were left out.
  */
 export function decidingVerdict<
   V extends (Pick<Verdict, 'decision'> & { platforms: readonly { platform: string }[] }) | null,
->({ verdict, builtVerdict }: { verdict: V; builtVerdict?: NonNullable<V> }): V {
+>(judged: { verdict: V; builtVerdict?: NonNullable<V>; built?: Pick<BuiltImage, 'skipped'> }): V {
+  const { verdict, builtVerdict, built } = judged;
   if (builtVerdict === undefined || verdict === null) return builtVerdict ?? verdict;
-  const built = new Set(builtVerdict.platforms.map(({ platform }) => platform));
-  const speaksForOthers = verdict.platforms.some(({ platform }) => !built.has(platform));
+  const settled = new Set(builtVerdict.platforms.map(({ platform }) => platform));
+  for (const platform of built?.skipped ?? []) settled.add(platform);
+  const speaksForOthers = verdict.platforms.some(({ platform }) => !settled.has(platform));
   return speaksForOthers && WEIGHT[verdict.decision] > WEIGHT[builtVerdict.decision] ? verdict : builtVerdict;
 }
 

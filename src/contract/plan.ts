@@ -32,6 +32,8 @@ export interface ResolvedItem extends PlanItemBase {
   drift: Drift | null;
   /** The last verdict for this source digest, if any scan is on record. */
   lastVerdict: VerdictSummary | null;
+  /** Platforms that what the tag holds was made without, as far as we remember. Absent: none. */
+  skipped?: string[];
 }
 
 export type PlanItem = ResolvedItem | UnresolvedItem;

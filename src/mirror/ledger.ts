@@ -17,6 +17,10 @@ const entrySchema = z.object({
   verifiedAt: z.string().nullable(),
   /** What the tag was last verified to hold before that; null when nothing was. */
   previous: digest.nullable(),
+  /** Whether a Docker Engine built any of its platforms, so that its source's verdict is not its own. Absent: unknown. */
+  built: z.boolean().optional(),
+  /** Platforms that `digest` was made without, since the engine can't build them. Absent: none. */
+  skipped: z.array(z.string()).optional(),
 });
 
 /**

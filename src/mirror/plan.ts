@@ -6,6 +6,7 @@ import type { DiscoveredImage, RunConfig } from '../contract/run.js';
 import type { Descriptor, Registry } from '../registry/types.js';
 import { readLastVerdict } from '../scanners/verdict-store.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { whyBuildAgain, whyScan } from './judged.js';
 import { type LedgerEntry, readLedger } from './ledger.js';
 import { type Mark, readMark } from './mark.js';
 
@@ -84,8 +85,11 @@ async function planImage(
   const meant = { sourceDigest: found.descriptor.digest, templateDigest: config.buildPush.templateDigest };
   const mark = held && (await readMark(held, image.target, target, ledger, signal));
   const lastVerdict = verdict ? summaryOf(verdict) : null;
-  const scan = scanReason(config, lastVerdict);
-  const compared = compare(meant, held?.descriptor.digest, mark, ledger, scan);
+  const scan = whyScan(config, lastVerdict);
+  let compared = compare(meant, held?.descriptor.digest, mark, ledger, scan);
+  const asMeant = held !== undefined && (compared.state === 'unchanged' || compared.state === 'needs-scan');
+  const again = asMeant ? await whyBuildAgain(config, held, ledger, evidence, signal) : null;
+  if (again !== null) compared = { state: 'update', drift: null, reason: again };
   if (compared.state === 'update' && (await target.keepsTag(image.target, signal)))
     compared.reason += '; the tag is immutable there, so that nothing else can be pushed to it';
   return {
@@ -96,6 +100,9 @@ async function planImage(
     target: image.target,
     targetDigest: held?.descriptor.digest ?? null,
     lastVerdict,
+    ...(ledger?.skipped !== undefined && ledger.digest === held?.descriptor.digest
+      ? { skipped: ledger.skipped }
+      : {}),
     ...compared,
   };
 }
@@ -154,15 +161,6 @@ export function compare(
   return scan === null
     ? { state: 'unchanged', drift: null, reason: 'same source and same template' }
     : { state: 'needs-scan', drift: null, reason: scan };
-}
-
-/** Why an image that is in place has to be scanned all the same, or null. */
-function scanReason(config: RunConfig, last: VerdictSummary | null): string | null {
-  if (!config.scan) return null;
-  if (last === null) return 'no scan of it is on record';
-  if (last.policyDigest !== config.gatherScan.policyDigest) return 'the policy changed since its last scan';
-  // Its fix or an exception may have come since; and a blocked image must not pass for a good one.
-  return last.decision === 'block' ? 'its last scan blocked it' : null;
 }
 
 const summaryOf = ({ decision, rule, scannedAt, policyDigest, key }: VerdictSummary): VerdictSummary => ({

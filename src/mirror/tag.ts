@@ -88,6 +88,8 @@ const entryOf = ({ target, built, sourceDigest, build, runId }: PushTask) => ({
   sourceDigest,
   templateDigest: build.templateDigest,
   runId,
+  built: built.platforms.some(({ how }) => how === 'built'),
+  ...(built.skipped === undefined ? {} : { skipped: built.skipped }),
 });
 
 /** Remembers what the tag is about to hold, and that nobody has seen it there yet. */

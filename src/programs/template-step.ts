@@ -10,7 +10,7 @@ import { scrub } from '../registry/errors.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { lastLine } from './output.js';
 import type { Programs, ProgramTask } from './programs.js';
-import { stepOutputKey } from './step-output.js';
+import { type StepAttempt, stepOutputKey } from './step-output.js';
 import { ProgramFailed } from './worker-programs.js';
 
 export interface StepDependencies {
@@ -19,17 +19,17 @@ export interface StepDependencies {
 }
 
 /**
- * Runs a step of a template and keeps what it printed as evidence, however it ended.
+ * Runs a step of a template and keeps what it printed as evidence, however it ended: each attempt in a place of its own.
  *
  * @throws FactoryError `StepFailed` when it did not end with code 0; it is worth as many tries as the step says
  */
 export async function runTemplateStep(
   task: TemplateStepTask,
   { programs, evidence }: StepDependencies,
-  context: StepContext,
+  context: StepContext & { attempt: StepAttempt },
 ): Promise<StepEnd> {
   const { step, event, runId } = task;
-  const key = stepOutputKey(runId, event);
+  const key = stepOutputKey(runId, event, context.attempt);
   const keep = (output: string): Promise<EvidenceRef> => evidence.put(key, output, context.signal);
   const failed = (why: string): FactoryError =>
     new FactoryError('StepFailed', `step ${step.name} ${why}`, { attempts: step.attempts });

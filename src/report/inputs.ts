@@ -28,7 +28,7 @@ export interface ReportInputs {
   files: EvidenceFile[];
   /** Texts of the run's templates, by key. */
   templates: Map<string, string>;
-  /** Outputs of steps that no outcome refers to, since the step failed, by key. */
+  /** Outputs of steps that no outcome refers to, by key. */
   stepOutputs: Map<string, EvidenceRef>;
 }
 

@@ -1,6 +1,6 @@
 import type { RunSummaryForReport } from '../contract/activities.js';
 import { noteOf } from '../contract/note.js';
-import { FAILING_OUTCOMES, type ImageOutcome, type ImageRecord } from '../contract/outcome.js';
+import { FAILING_OUTCOMES, type ImageRecord } from '../contract/outcome.js';
 import type { VerdictSummary } from '../contract/plan.js';
 import type { EvidenceRef, PlatformVerdict, Verdict } from '../contract/verdict.js';
 import { attentionOf } from './attention.js';
@@ -12,7 +12,7 @@ import { sentenceOf } from './sentence.js';
 import { stepsOf, templateOf } from './template-parts.js';
 import { clip, compare } from './text.js';
 import type { HostTraffic } from './traffic.js';
-import { builtVerdictOf, type EarlierVerdicts, verdictOf } from './verdicts.js';
+import { builtVerdictOf, type EarlierVerdicts, madeOf, skippedOf, verdictOf } from './verdicts.js';
 
 /** What the evidence store adds to the summary. */
 export interface ReportExtras {
@@ -25,7 +25,7 @@ export interface ReportExtras {
   traffic?: readonly HostTraffic[];
   /** Texts of the run's templates, by key. */
   templates?: ReadonlyMap<string, string>;
-  /** Outputs of steps that failed, by key. */
+  /** Outputs of steps that no outcome refers to, by key. */
   stepOutputs?: ReadonlyMap<string, EvidenceRef>;
 }
 
@@ -115,16 +115,13 @@ export function buildReport(
   return report;
 }
 
-function imageOf(
-  { item, outcome }: ImageRecord,
-  run: RunSummaryForReport,
-  extras: ReportExtras,
-): ReportImage {
+function imageOf(record: ImageRecord, run: RunSummaryForReport, extras: ReportExtras): ReportImage {
+  const { item, outcome } = record;
   const resolved = item.state === 'unresolved' ? null : item;
   const own = 'verdict' in outcome ? outcome.verdict : null;
   const last = resolved?.lastVerdict ?? null;
-  const whole = verdictOf({ item, outcome }, extras.verdicts);
-  const built = builtVerdictOf({ item, outcome }, extras.verdicts, run.config);
+  const whole = verdictOf(record, extras.verdicts);
+  const built = builtVerdictOf(record, extras.verdicts, run.config);
   return {
     image: clip(item.image, 300),
     source: resolved?.source ?? null,
@@ -142,9 +139,9 @@ function imageOf(
       type: outcome.kind === 'failed' ? outcome.type : null,
     },
     fields: item.fields,
-    platforms: platformsOf(outcome, whole, built?.verdict ?? null),
-    skippedPlatforms: outcome.kind === 'mirrored' ? (outcome.built.skipped ?? []) : [],
-    buildLog: outcome.kind === 'mirrored' ? (outcome.built.log ?? null) : null,
+    platforms: platformsOf(record, whole, built?.verdict ?? null),
+    skippedPlatforms: skippedOf(record).map((platform) => clip(platform, 100)),
+    buildLog: madeOf(outcome)?.log ?? null,
     verdict: viewOf(own ?? last, whole, run, own === null ? (last?.key ?? null) : null),
     builtVerdict: built === null ? null : viewOf(built.verdict, built.verdict, run, built.key),
     findings: extras.findings?.get(clip(item.image, 300)) ?? { total: 0, list: [], unread: [] },
@@ -179,24 +176,24 @@ function viewOf(
   };
 }
 
-/** Platforms of what was built and of what was scanned, joined by name; an image may have either alone. */
+/** Platforms of what was made and of what was scanned, joined by name; those that were left out are not among them. */
 function platformsOf(
-  outcome: ImageOutcome,
+  record: ImageRecord,
   verdict: Verdict | null,
   builtVerdict: Verdict | null,
 ): ReportImage['platforms'] {
-  const built = new Map(
-    outcome.kind === 'mirrored' ? outcome.built.platforms.map((one) => [one.platform, one]) : [],
-  );
+  const built = new Map(madeOf(record.outcome)?.platforms.map((one) => [one.platform, one]) ?? []);
+  const pushed = record.outcome.kind === 'mirrored';
   const scanned = new Map(verdict?.platforms.map((one) => [one.platform, one]) ?? []);
   const afterBuild = new Map(builtVerdict?.platforms.map((one) => [one.platform, one]) ?? []);
+  for (const platform of skippedOf(record)) scanned.delete(platform);
   return [...new Set([...built.keys(), ...scanned.keys(), ...afterBuild.keys()])].map((platform) => {
     const scan = scanned.get(platform);
     const copy = built.get(platform);
     return {
       platform: clip(platform, 100),
       sourceDigest: copy?.source ?? scan?.digest ?? null,
-      targetDigest: copy?.target ?? null,
+      targetDigest: pushed ? (copy?.target ?? null) : null,
       how: copy === undefined ? null : (copy.how ?? 'labelled'),
       scan: scanOf(scan),
       builtScan: scanOf(afterBuild.get(platform)),

@@ -4,8 +4,9 @@ import type { EvidenceRef } from '../contract/verdict.js';
 import { stepOutputs } from '../programs/step-output.js';
 import { digestOf } from '../registry/digest.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { madeOf } from './verdicts.js';
 
-/** Outputs of failed steps that are read for their hash: beyond so many, one looks for what they have in common. */
+/** Outputs without an end that are read for their hash: beyond so many, one looks for what they have in common. */
 const OUTPUTS_READ = 200;
 
 /** How {@link readTemplateParts} reads, and notes what a report rests on. */
@@ -43,12 +44,13 @@ export async function readTemplateParts(
   const ends = [...templateSteps];
   for (const { outcome } of records) {
     if ('templateSteps' in outcome) ends.push(...(outcome.templateSteps ?? []));
-    if (outcome.kind === 'mirrored' && outcome.built.log !== undefined)
-      note('build log', outcome.built.log.key, outcome.built.log.digest);
+    const log = madeOf(outcome)?.log;
+    if (log !== undefined) note('build log', log.key, log.digest);
   }
   const known = new Set(ends.flatMap(({ output }) => output?.key ?? []));
   for (const { name, output } of ends)
     if (output !== null) note(`output of step ${name}`, output.key, output.digest);
+  // Those of earlier attempts, of steps that failed, and all of an image that failed: its workflow has no ends to tell.
   const left = (await evidence.list(stepOutputs(runId), signal)).filter((key) => !known.has(key));
   const found = new Map<string, EvidenceRef>();
   for (const { key, bytes } of await Promise.all(
@@ -56,7 +58,7 @@ export async function readTemplateParts(
   )) {
     if (bytes === undefined) continue;
     found.set(key, { key, digest: digestOf(bytes) });
-    note('output of a step that failed', key, digestOf(bytes));
+    note('output of a step', key, digestOf(bytes));
   }
   return { templates, stepOutputs: found };
 }

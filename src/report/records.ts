@@ -32,10 +32,25 @@ const planItem = z.discriminatedUnion('state', [
     lastVerdict: z
       .object({ decision, rule: z.string(), scannedAt: z.string(), policyDigest: digest, key: z.string() })
       .nullable(),
+    skipped: z.array(z.string()).optional(),
   }),
 ]);
 
 const evidence = z.object({ key: z.string(), digest });
+const builtImage = z.object({
+  digest,
+  mediaType: z.string(),
+  platforms: z.array(
+    z.object({
+      platform: z.string(),
+      source: digest,
+      target: digest,
+      how: z.enum(['built', 'labelled']).optional(),
+    }),
+  ),
+  skipped: z.array(z.string()).optional(),
+  log: evidence.optional(),
+});
 const worked = {
   steps: z.array(z.object({ step: z.enum(STEPS), at: z.string(), ms: z.number() })),
   builtVerdict: verdictSchema.optional(),
@@ -55,20 +70,7 @@ const worked = {
 const outcome = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('mirrored'),
-    built: z.object({
-      digest,
-      mediaType: z.string(),
-      platforms: z.array(
-        z.object({
-          platform: z.string(),
-          source: digest,
-          target: digest,
-          how: z.enum(['built', 'labelled']).optional(),
-        }),
-      ),
-      skipped: z.array(z.string()).optional(),
-      log: evidence.optional(),
-    }),
+    built: builtImage,
     verdict: verdictSchema.nullable(),
     push: z.object({
       blobs: z.number(),
@@ -79,7 +81,7 @@ const outcome = z.discriminatedUnion('kind', [
     ...worked,
   }),
   z.object({ kind: z.literal('rescanned'), verdict: verdictSchema, ...worked }),
-  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, ...worked }),
+  z.object({ kind: z.literal('blocked'), verdict: verdictSchema, built: builtImage.optional(), ...worked }),
   z.object({ kind: z.literal('skipped'), reason: z.string() }),
   z.object({ kind: z.literal('unchanged') }),
   z.object({ kind: z.literal('unresolved'), reason: z.string() }),

@@ -12,6 +12,7 @@ import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import type { Finding } from './finding.js';
 import { writeImageLayout } from './image-layout.js';
+import { type KeptOutput, keepOutput, keptOutput } from './kept-output.js';
 import { sarifFindings } from './sarif.js';
 import { MAX_SARIF_BYTES } from './sarif-document.js';
 
@@ -49,16 +50,9 @@ export class ExternalScanners {
     runId: string,
     signal: AbortSignal,
   ): Promise<ExternalScan | undefined> {
-    const key = keyOf(scanner, image, runId);
-    const bytes = await this.#options.evidence.get(key, signal);
-    if (bytes === undefined) return undefined;
-    try {
-      const findings = sarifFindings(bytes, scanner.name);
-      return { scanner: scanner.name, evidence: { key, digest: digestOf(bytes) }, findings };
-    } catch (error) {
-      if (error instanceof FactoryError) return undefined; // damaged: it is made again
-      throw error;
-    }
+    const { evidence } = this.#options;
+    const kept = await keptOutput(evidence, keyOf(scanner, image, runId), readerOf(scanner), signal);
+    return kept && scanOf(scanner, kept);
   }
 
   /**
@@ -85,9 +79,8 @@ export class ExternalScanners {
       // Of the next scanner too: none sees what another did to its copy.
       await rm(layout, { recursive: true, force: true });
     }
-    const findings = sarifFindings(bytes, scanner.name);
-    const ref = await evidence.put(keyOf(scanner, image, runId), bytes, context.signal);
-    return { scanner: scanner.name, evidence: ref, findings };
+    const key = keyOf(scanner, image, runId);
+    return scanOf(scanner, await keepOutput(evidence, key, bytes, readerOf(scanner), context.signal));
   }
 
   async #run(
@@ -132,6 +125,17 @@ export class ExternalScanners {
     return result;
   }
 }
+
+const readerOf =
+  ({ name }: ExternalScanner) =>
+  (bytes: Buffer): Finding[] =>
+    sarifFindings(bytes, name);
+
+const scanOf = ({ name }: ExternalScanner, { evidence, read }: KeptOutput<Finding[]>): ExternalScan => ({
+  scanner: name,
+  evidence,
+  findings: read,
+});
 
 /**
  * `scans/<platform manifest>/<scanner>/<its definition>-<run>.sarif`: how it is run decides on what it finds, how long it

@@ -1,5 +1,5 @@
 import type { Severity } from '../contract/verdict.js';
-import type { SarifEntry, SarifRule } from './sarif-document.js';
+import type { SarifEntry } from './sarif-document.js';
 
 /** What a scanner says of a finding where SARIF has no member for it. */
 export interface Said {
@@ -11,7 +11,9 @@ export interface Said {
 
 /** Sentences are short; the rest of a longer text is prose. */
 const SENTENCE = 4_000;
-const HELP = 100_000;
+export const HELP = 100_000;
+/** Of names and versions: those of a rule are looked at for each of its results. */
+export const LONGEST = 1_000;
 
 const SEVERITY_WORDS: Readonly<Record<string, Severity>> = {
   critical: 'CRITICAL',
@@ -38,6 +40,12 @@ export function severityScored(score: unknown): Severity | undefined {
   if (value >= 9) return 'CRITICAL';
   if (value >= 7) return 'HIGH';
   return value >= 4 ? 'MEDIUM' : 'LOW';
+}
+
+/** By the first tag of a property bag that is a severity. */
+export function severityInTags(bag: Readonly<Record<string, unknown>> | undefined): Severity | undefined {
+  const tags: unknown[] = Array.isArray(bag?.tags) ? bag.tags : [];
+  return tags.map(severityNamed).find((severity) => severity !== undefined);
 }
 
 type Names = readonly string[];
@@ -158,29 +166,21 @@ export function upgradeOf({ result }: SarifEntry, name: string | undefined): str
   return to.package !== undefined && to.package === name ? to.installed : undefined;
 }
 
-/** osv-scanner's table of fixed versions, `| CVE-… | package | version |`, in its help text. */
-export function fixedInTable(
-  rule: SarifRule | undefined,
-  ids: Names,
-  name: string | undefined,
-): string | undefined {
-  const help = rule?.help?.text ?? rule?.help?.markdown ?? '';
-  const at = help.indexOf('### Fixed Versions');
-  if (at < 0 || name === undefined) return undefined;
-  for (const line of help.slice(at, at + HELP).split('\n')) {
-    const [, id = '', of, fixed = ''] = line.split('|').map((cell) => cell.trim());
-    if (of === name && ids.includes(id) && /\d/.test(fixed)) return fixed;
-  }
-  return undefined;
-}
-
-/** Without what is empty. */
+/** Without what is empty, and cut. */
 function said(values: { [Name in keyof Said]?: Said[Name] | undefined }): Said {
   const { package: name, installed, fixed, severity } = values;
   return {
-    ...(name ? { package: name } : {}),
-    ...(installed ? { installed } : {}),
-    ...(fixed ? { fixed } : {}),
+    ...(name ? { package: name.slice(0, LONGEST) } : {}),
+    ...(installed ? { installed: installed.slice(0, LONGEST) } : {}),
+    ...(fixed ? { fixed: fixed.slice(0, LONGEST) } : {}),
     ...(severity ? { severity } : {}),
   };
 }
+
+/** One bounded line: it becomes part of a rule, which crosses Temporal. */
+export const clean = (text: string | undefined, length: number): string =>
+  (text ?? '')
+    .slice(0, 10_000)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim()
+    .slice(0, length);

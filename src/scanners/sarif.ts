@@ -1,14 +1,15 @@
 import type { Severity } from '../contract/verdict.js';
 import type { Finding } from './finding.js';
-import { readSarif, type SarifEntry, type SarifRule } from './sarif-document.js';
+import { readSarif, type SarifEntry } from './sarif-document.js';
+import { CVE, RuleReader, type RuleWords } from './sarif-rule.js';
 import {
-  fixedInTable,
+  clean,
   fromCoordinates,
   fromLines,
   fromProperties,
   fromSentence,
   type Said,
-  severityNamed,
+  severityInTags,
   severityScored,
   upgradeOf,
 } from './sarif-words.js';
@@ -21,74 +22,47 @@ import {
  * @throws FactoryError `ScannerFailed`
  */
 export function sarifFindings(bytes: Buffer, scanner: string): Finding[] {
-  const ruleWords = new Map<SarifRule, RuleWords>();
-  const ofRule = (rule: SarifRule | undefined): RuleWords => {
-    if (rule === undefined) return { stated: [], texts: [] };
-    const known = ruleWords.get(rule) ?? wordsOfRule(rule);
-    ruleWords.set(rule, known);
-    return known;
-  };
+  const rules = new RuleReader();
   return readSarif(bytes, scanner).flatMap((entry) => {
-    const { result, rule } = entry;
+    const { result, ruleId } = entry;
+    const words = rules.wordsOf(entry.rule);
     const logical = result.locations?.[0]?.logicalLocations?.[0]?.fullyQualifiedName;
     const own = [fromLines(result.message?.text), fromSentence(result.message?.text)];
-    const { stated, texts } = ofRule(rule);
     // The first to know something is believed. A rule's texts come late: Trivy has one rule for all packages that have a
     // vulnerability, and writes one of them there.
     const sources = [
       fromProperties(result.properties),
-      ...stated,
+      ...words.stated,
       ...own,
-      ...texts,
+      ...words.texts,
       fromCoordinates(logical),
     ];
     const first = <Name extends keyof Said>(name: Name): Said[Name] =>
       sources.find((one) => one[name] !== undefined)?.[name];
     const said = { package: first('package'), installed: first('installed'), fixed: first('fixed') };
-    const name = binaryName(said.package, rule);
-    const ids = idsOf(entry, sources);
-    const fixed =
-      said.fixed ?? upgradeOf(entry, said.package) ?? fixedInTable(rule, aliasesOf(entry), said.package);
+    const name = binaryName(said.package, words);
+    const fixed = said.fixed ?? upgradeOf(entry, said.package) ?? words.fixedIn(ruleId, said.package);
     const common = {
       package: clean(name ?? result.locations?.[0]?.physicalLocation?.artifactLocation?.uri, 200),
       installed: clean(said.installed, 100),
       fixed: clean(fixed, 200) || null,
-      severity: severityOf(entry, first('severity')),
-      title: clean(rule?.shortDescription?.text || rule?.fullDescription?.text || result.message?.text, 300),
+      severity: severityOf(entry, words, first('severity')),
+      title: words.title ?? clean(result.message?.text, 300),
       foundBy: [scanner],
     };
-    return ids.map((id): Finding => ({ id, ...common, url: urlOf(rule, [id, entry.ruleId]) }));
+    const named = (id: string): Finding => ({ id, ...common, url: urlOf(words, [id, ruleId]) });
+    return idsOf(ruleId, words, sources).map(named);
   });
 }
 
-interface RuleWords {
-  /** In so many words. */
-  stated: Said[];
-  /** As can be read out of its sentences. */
-  texts: Said[];
-}
-
-const wordsOfRule = (rule: SarifRule): RuleWords => ({
-  stated: [fromProperties(rule.properties), fromCoordinates(rule.fullDescription?.text)],
-  texts: [
-    fromLines(rule.help?.text),
-    fromSentence(rule.shortDescription?.text),
-    fromSentence(rule.fullDescription?.text),
-  ],
-});
-
 /** CVE and GHSA have forms of their own, so that what Grype appends falls off; a number of four digits or more. */
 const KNOWN_ID = /^(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3})(?![0-9A-Za-z])/i;
-const CVE = /^CVE-\d{4}-\d{4,}$/i;
-const MOST_ALIASES = 10;
 
 /** Usually one; Snyk has one result for all the CVEs of an advisory. */
-function idsOf(entry: SarifEntry, sources: readonly Said[]): string[] {
-  const { ruleId } = entry;
+function idsOf(ruleId: string, { cves }: RuleWords, sources: readonly Said[]): readonly string[] {
   const known = KNOWN_ID.exec(ruleId)?.[0];
   if (known !== undefined && CVE.test(known)) return [known.toUpperCase()];
-  const cves = aliasesOf(entry).filter((id) => CVE.test(id));
-  if (cves.length > 0) return [...new Set(cves.map((id) => id.toUpperCase()))].slice(0, MOST_ALIASES);
+  if (cves.length > 0) return cves;
   if (known !== undefined) return [`GHSA${known.slice(4).toLowerCase()}`];
   const suffix = sources
     .flatMap(({ package: name }) => (name === undefined ? [] : [`-${name}`]))
@@ -96,23 +70,9 @@ function idsOf(entry: SarifEntry, sources: readonly Said[]): string[] {
   return [clean(suffix === undefined ? ruleId : ruleId.slice(0, -suffix.length), 100)];
 }
 
-/** Other names of the same vulnerability: in osv-scanner's old ids, and where Snyk describes a rule, `(CVE-…,CVE-…) `. */
-function aliasesOf({ ruleId, rule }: SarifEntry): string[] {
-  const listed = /^\(([^)]{1,1000})\) /.exec(rule?.fullDescription?.text ?? '')?.[1] ?? '';
-  return [ruleId, ...(rule?.deprecatedIds ?? []), ...listed.split(',').map((id) => id.trim())];
-}
-
 /** Snyk puts the source package before a system's package, `zlib/zlib1g`; Trivy has the package alone. */
-function binaryName(name: string | undefined, rule: SarifRule | undefined): string | undefined {
-  const tags = tagsOf(rule?.properties);
-  const system = ['deb', 'rpm', 'apk'].some((kind) => tags.includes(kind));
-  return system ? name?.slice(name.lastIndexOf('/') + 1) : name;
-}
-
-const tagsOf = (properties: SarifRule['properties']): unknown[] => {
-  const tags = properties?.tags;
-  return Array.isArray(tags) ? tags : [];
-};
+const binaryName = (name: string | undefined, { system }: RuleWords): string | undefined =>
+  system ? name?.slice(name.lastIndexOf('/') + 1) : name;
 
 const LEVELS: Readonly<Record<string, Severity>> = { error: 'HIGH', warning: 'MEDIUM', note: 'LOW' };
 
@@ -120,30 +80,20 @@ const LEVELS: Readonly<Record<string, Severity>> = { error: 'HIGH', warning: 'ME
  * What the scanner itself calls it, else the score, else a tag, else the level. The word goes before the score: Grype's
  * score is the highest CVSS of any vendor or else NVD's, its word is what the distribution says, as in Trivy's report.
  */
-function severityOf({ result, rule }: SarifEntry, word: Severity | undefined): Severity {
+function severityOf({ result, rule }: SarifEntry, words: RuleWords, word: Severity | undefined): Severity {
   const score = result.properties?.['security-severity'] ?? rule?.properties?.['security-severity'];
-  const tags = [...tagsOf(result.properties), ...tagsOf(rule?.properties)];
   // Without any level it is a warning (SARIF 2.1.0, 3.27.10).
   const level = result.level ?? rule?.defaultConfiguration?.level ?? 'warning';
   return (
     word ??
     severityScored(score) ??
-    tags.map(severityNamed).find((severity) => severity !== undefined) ??
+    severityInTags(result.properties) ??
+    words.severity ??
     (Object.hasOwn(LEVELS, level) ? LEVELS[level] : undefined) ??
     'UNKNOWN'
   );
 }
 
 /** Grype's last resort is its own home page: a link that does not name the vulnerability leads nowhere. */
-function urlOf(rule: SarifRule | undefined, ids: readonly string[]): string {
-  const url = clean(rule?.helpUri, 400);
-  return ids.some((id) => url.toLowerCase().includes(id.toLowerCase())) ? url : '';
-}
-
-/** One bounded line: it becomes part of a rule, which crosses Temporal. */
-const clean = (text: string | undefined, length: number): string =>
-  (text ?? '')
-    .slice(0, 10_000)
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
-    .trim()
-    .slice(0, length);
+const urlOf = ({ url }: RuleWords, ids: readonly string[]): string =>
+  ids.some((id) => url.toLowerCase().includes(id.toLowerCase())) ? url : '';

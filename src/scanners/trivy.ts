@@ -2,19 +2,19 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { FactoryError } from '../common/errors.js';
 import { Lanes } from '../common/lanes.js';
 import type { StepContext } from '../common/step.js';
 import type { ScanTask } from '../contract/activities.js';
-import type { DatabasePin, EvidenceRef, Verdict } from '../contract/verdict.js';
+import type { DatabasePin, Verdict } from '../contract/verdict.js';
 import type { PlatformImage, SourceFetcher } from '../mirror/fetch.js';
 import type { Programs } from '../programs/programs.js';
-import { digestOf, hexOf } from '../registry/digest.js';
+import { hexOf } from '../registry/digest.js';
 import type { ContentStore } from '../store/content.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { serveAnalyses } from './analysis-server.js';
 import { type ExternalScan, ExternalScanners } from './external-scanners.js';
+import { keepOutput, keptOutput } from './kept-output.js';
 import { writeLayout } from './layout.js';
 import { judge, type PlatformScan } from './policy.js';
 import { builtImage, type ScannedImage, sourceImage } from './scanned-image.js';
@@ -104,8 +104,12 @@ export class TrivyScanner implements Scanner {
     const key = evidenceKey(image, task.database, ready.scannerVersion);
     // Without their base layers there is nothing that a scanner could look at.
     const scanners = foreign ? [] : (task.scanners ?? []);
-    let trivy = await this.#recorded(key, image, context);
-    if (foreign) trivy ??= await this.#keep(key, blankReport(image), image, context);
+    const { evidence } = this.#options;
+    const read = (bytes: Buffer): TrivyReport => parseReport(bytes, image.config.digest);
+    const keep = (bytes: Buffer) => keepOutput(evidence, key, bytes, read, context.signal);
+    // An earlier report on the same platform, with the same database and scanner, says what a new one would.
+    let trivy = await keptOutput(evidence, key, read, context.signal);
+    if (foreign) trivy ??= await keep(blankReport(image));
     const others = new Map<string, ExternalScan>();
     for (const scanner of scanners) {
       const known = await this.#others.recorded(scanner, image, task.runId, context.signal);
@@ -114,12 +118,7 @@ export class TrivyScanner implements Scanner {
     if (trivy === undefined || others.size < scanners.length)
       await this.#withContent(from, image, context, async (config, place) => {
         const inTurn = <T>(work: () => Promise<T>): Promise<T> => this.#slots.join()(context.signal, work);
-        trivy ??= await this.#keep(
-          key,
-          await this.#runTrivy(image, config, place, ready, context),
-          image,
-          context,
-        );
+        trivy ??= await keep(await this.#runTrivy(image, config, place, ready, context));
         for (const scanner of scanners)
           if (!others.has(scanner.name)) {
             const where = { place, runId: task.runId };
@@ -128,37 +127,21 @@ export class TrivyScanner implements Scanner {
           }
       });
     if (trivy === undefined) throw new Error('a platform was scanned without Trivy');
-    const inspection = inspect(trivy.report, image.platform, ready.buckets);
+    const inspection = inspect(trivy.read, image.platform, ready.buckets);
     // In the template's order, whoever's evidence there was.
     const ran = scanners.flatMap(({ name }) => others.get(name) ?? []);
     return {
       platform: image.platform,
       digest: image.manifest.descriptor.digest,
       evidence: trivy.evidence,
-      at: trivy.report.createdAt,
+      at: trivy.read.createdAt,
       ...inspection,
       findings: [...inspection.findings, ...ran.flatMap(({ findings }) => findings)],
-      ...(ran.length === 0 ? {} : { others: ran.map(({ scanner, evidence }) => ({ scanner, evidence })) }),
+      ...(ran.length === 0
+        ? {}
+        : { others: ran.map((one) => ({ scanner: one.scanner, evidence: one.evidence })) }),
       ...(foreign ? { notScannable: 'its base layers are foreign, so they are not fetched' } : {}),
     };
-  }
-
-  /** An earlier report on the same platform, with the same database and scanner. */
-  async #recorded(key: string, image: PlatformImage, context: StepContext): Promise<Recorded | undefined> {
-    const bytes = await this.#options.evidence.get(key, context.signal);
-    if (bytes === undefined) return undefined;
-    try {
-      const report = parseReport(bytes, image.config.digest);
-      return { evidence: { key, digest: digestOf(bytes) }, report };
-    } catch (error) {
-      if (error instanceof FactoryError) return undefined; // damaged: it is made again
-      throw error;
-    }
-  }
-
-  async #keep(key: string, bytes: Buffer, image: PlatformImage, context: StepContext): Promise<Recorded> {
-    const report = parseReport(bytes, image.config.digest);
-    return { evidence: await this.#options.evidence.put(key, bytes, context.signal), report };
   }
 
   /** Works while the image's layers are in the content store. */
@@ -250,11 +233,6 @@ async function settledAll<T, R>(
   );
   failed.signal.throwIfAborted();
   return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-}
-
-interface Recorded {
-  evidence: EvidenceRef;
-  report: TrivyReport;
 }
 
 /** `scans/<platform manifest>/<database>/<scanner version>.json`: what a report depends on. */

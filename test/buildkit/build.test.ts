@@ -75,15 +75,20 @@ describe('a build', () => {
     expect(await mirror(sides, push)).toMatchObject({ blobs: 6 });
     expect(await imagesOn(docker)).toEqual([]);
 
-    const config2 = runConfig(sides, { buildPush: task.build });
-    const [item] = await planImages(
-      [discovered(sides, 'harness/built:1')],
-      { ...config2, scan: false },
-      { source: sides.registry, target: sides.registry, evidence: sides.evidence },
-      false,
-      context().signal,
-    );
-    expect(item).toMatchObject({ state: 'unchanged' });
+    const plan = async (scan: boolean) => {
+      const [item] = await planImages(
+        [discovered(sides, 'harness/built:1')],
+        runConfig(sides, { buildPush: task.build, scan }),
+        { source: sides.registry, target: sides.registry, evidence: sides.evidence },
+        false,
+        context().signal,
+      );
+      return item;
+    };
+    expect(await plan(false)).toMatchObject({ state: 'unchanged' });
+    // A run that scans must not take it for scanned.
+    const unscanned = { state: 'update', reason: 'what was built of it was not scanned' };
+    expect(await plan(true)).toMatchObject(unscanned);
   });
 
   it('takes what it made before from the engine’s cache, whatever the run', async () => {

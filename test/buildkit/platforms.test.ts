@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLedger } from '../../src/mirror/ledger.js';
 import { context, mirror } from '../mirror/side.js';
 import { type DockerEngine, startDockerEngine } from '../support/docker-engine.js';
 import { imageOf } from '../support/images.js';
@@ -49,6 +50,10 @@ describe('a platform that the engine can’t build', () => {
       skipped: ['linux/arm64/v8'],
     });
     await mirror(sides, push);
+    expect(await readLedger(sides.evidence, push.target)).toMatchObject({
+      built: true,
+      skipped: ['linux/arm64/v8'],
+    });
   });
 
   it('may be all that there is: then nothing is left to push', async () => {

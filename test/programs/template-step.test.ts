@@ -1,71 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { ApplicationFailure } from '@temporalio/activity';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { runTemplateStep } from '../../src/activities/run-template-step.js';
 import { WorkerStops } from '../../src/activities/step.js';
 import { resolveRunConfig } from '../../src/config/resolve.js';
-import type { TemplateStepTask } from '../../src/contract/activities.js';
-import type { TemplateStep } from '../../src/contract/run.js';
-import type { StepEnd, StepEvent } from '../../src/contract/template-step.js';
 import { digestOf } from '../../src/registry/digest.js';
-import { reportSchema } from '../../src/report/schema.js';
 import { recordOutcomes, writeReport } from '../../src/report/write.js';
-import { ref } from '../support/images.js';
-import { fleet, mirrored, summary } from '../support/report-fixture.js';
-import { openPrograms, program, script } from './world.js';
+import { mirrored, summary } from '../support/report-fixture.js';
+import { image, openStep, outputOf, run, step } from './step-world.js';
+import { script } from './world.js';
 
 const EXAMPLES = fileURLToPath(new URL('../../templates/examples', import.meta.url));
-const run = { id: 'r1', workflowId: 'image-factory', startedAt: '2026-03-01T02:00:00.000Z' };
-const image = {
-  name: 'harness/ci-addon:1.16.92',
-  source: ref('docker.io/harness/ci-addon:1.16.92'),
-  sourceDigest: digestOf('source'),
-  target: ref('registry.example.com/ci/harness/ci-addon:1.16.92'),
-  digest: digestOf('built'),
-};
-
-const step = (more: Partial<TemplateStep>): TemplateStep => ({
-  ...program({}),
-  name: 'tell',
-  at: 'after-push',
-  onFailure: 'fail',
-  attempts: 3,
-  ...more,
-});
-
-/** A worker's activity, as Temporal calls it. */
-async function openStep(env: Record<string, string> = {}) {
-  const world = await openPrograms(env);
-  const stopping = new AbortController();
-  const activity = runTemplateStep({ ...world, stopping: stopping.signal });
-  const call = (one: TemplateStep, about: Partial<StepEvent> = { image }, failures = 0): Promise<StepEnd> => {
-    const task: TemplateStepTask = {
-      runId: run.id,
-      runStartedAt: run.startedAt,
-      step: one,
-      event: { version: 1, at: one.at, step: one.name, run, ...about },
-    };
-    const attempt = new MockActivityEnvironment(
-      { heartbeatDetails: { failures } },
-      { logger: new DefaultLogger('ERROR') },
-    );
-    return attempt.run(activity, task);
-  };
-  const failure = async (...args: Parameters<typeof call>): Promise<ApplicationFailure> => {
-    const error: unknown = await call(...args).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (error instanceof ApplicationFailure) return error;
-    throw new Error('the step did not fail', { cause: error });
-  };
-  return { ...world, stopping, call, failure };
-}
-
 describe('a step of a template', () => {
   it('is told of its image, by arguments, variables and a file', async () => {
     const { call, evidence } = await openStep();
@@ -73,7 +18,7 @@ describe('a step of a template', () => {
       'const event = JSON.parse(require("fs").readFileSync(process.argv[1])); console.log(JSON.stringify({ event, args: process.argv.slice(2), env: process.env.FACTORY_TARGET }))';
     const args = ['${event}', '${image}', '${source.tag}', '${digest}', '${run.id}', '${run.time}'];
     const end = await call(step({ ...script(text, { args }), name: 'tell', at: 'after-push' }));
-    const printed = String(await evidence.get('runs/r1/steps/after-push-tell-harness_ci-addon_1.16.92.txt'));
+    const printed = String(await evidence.get(outputOf('after-push', 'tell', image)));
     expect(JSON.parse(printed)).toEqual({
       event: { version: 1, at: 'after-push', step: 'tell', run, image },
       args: [image.name, '1.16.92', image.digest, 'r1', run.startedAt],
@@ -84,7 +29,7 @@ describe('a step of a template', () => {
       at: 'after-push',
       ok: true,
       output: {
-        key: 'runs/r1/steps/after-push-tell-harness_ci-addon_1.16.92.txt',
+        key: outputOf('after-push', 'tell', image),
         digest: digestOf(printed),
       },
     });
@@ -101,16 +46,14 @@ describe('a step of a template', () => {
       message: 'step tell ended with code 3: it is broken',
       nonRetryable: false,
     });
-    expect(String(await evidence.get('runs/r1/steps/after-push-tell-harness_ci-addon_1.16.92.txt'))).toBe(
-      'one\nit is broken\n',
-    );
+    expect(String(await evidence.get(outputOf('after-push', 'tell', image)))).toBe('one\nit is broken\n');
   });
 
   it('is tried as often as it says, and no more', async () => {
     const { failure } = await openStep();
     const twice = step({ ...script('process.exit(1)'), name: 'tell', at: 'after-push', attempts: 2 });
-    expect(await failure(twice, { image }, 0)).toMatchObject({ nonRetryable: false });
-    expect(await failure(twice, { image }, 1)).toMatchObject({
+    expect(await failure(twice, { image }, { failures: 0 })).toMatchObject({ nonRetryable: false });
+    expect(await failure(twice, { image }, { failures: 1 })).toMatchObject({
       nonRetryable: true,
       message: 'step tell ended with code 1: it said nothing',
     });
@@ -127,7 +70,7 @@ describe('a step of a template', () => {
     expect((await failure(slow, {})).message).toBe(
       'step tell failed: sh: it took longer than 1 s and was ended; it said last: almost',
     );
-    expect(String(await evidence.get('runs/r1/steps/before-gather-tell-run.txt'))).toBe('almost\n');
+    expect(String(await evidence.get(outputOf('before-gather', 'tell')))).toBe('almost\n');
   });
 
   it('shows no secret in its failure, its output or its evidence', async () => {
@@ -138,9 +81,25 @@ describe('a step of a template', () => {
     const text = 'console.log(process.env.HOOK); console.log("Bearer other-c4n4ry"); process.exit(1)';
     const failed = await failure(step(script(text, { env: ['HOOK'] })));
     expect(failed.message).toBe('step tell ended with code 1: Bearer …');
-    expect(String(await evidence.get('runs/r1/steps/after-push-tell-harness_ci-addon_1.16.92.txt'))).toMatch(
-      /^\*\*\*\n/,
+    expect(String(await evidence.get(outputOf('after-push', 'tell', image)))).toMatch(/^\*\*\*\n/);
+  });
+
+  it('overwrites no other’s output: one of the same name in the other template, of a rebuild, an attempt before', async () => {
+    const { call, failure, evidence } = await openStep();
+    const says = (text: string, code = 0) =>
+      step(script(`console.log(${JSON.stringify(text)}); process.exit(${code})`));
+    await failure(says('first try', 1), { image }, { activityId: '3' });
+    const ends = [
+      await call(says('one template'), { image }, { activityId: '3', attempt: 2 }),
+      await call(says('the other'), { image }, { activityId: '12' }),
+      await call(says('alike'), { image: { ...image, name: 'harness_ci-addon_1.16.92' } }),
+    ];
+    const kept = await Promise.all(ends.map(({ output }) => evidence.get(output?.key ?? '')));
+    expect(kept.map(String)).toEqual(['one template\n', 'the other\n', 'alike\n']);
+    expect(ends[0]?.output?.key).toMatch(
+      /^runs\/r1\/steps\/after-push\/tell\/[0-9a-f]{8}-harness_ci-addon_1\.16\.92\/00003-0002\.txt$/,
     );
+    expect(String(await evidence.get(outputOf('after-push', 'tell', image, '3')))).toBe('first try\n');
   });
 
   it('that asks for a variable which this worker does not give is not tried again', async () => {
@@ -273,45 +232,7 @@ describe('the notification example', () => {
     expect(example.onFailure).toBe('warn');
     const failed = await failure(example, { result });
     expect(failed.message).toBe('step notify ended with code 1: Slack answered 403: invalid_token');
-    const kept = String(await evidence.get('runs/r1/steps/after-run-notify-run.txt'));
+    const kept = String(await evidence.get(outputOf('after-run', 'notify')));
     expect(kept).toBe('Slack answered 403: invalid_token\n');
-  });
-});
-
-describe('steps in the report', () => {
-  it('are shown with how they ended and where their output lies', async () => {
-    const { call, failure, evidence } = await openStep();
-    const good = await call(step({ ...script('console.log("well")'), name: 'good', at: 'after-push' }));
-    await failure(step({ ...script('process.exit(1)'), name: 'bad', at: 'before-gather' }), {});
-    const [first, ...others] = fleet(1);
-    if (first === undefined) throw new Error('the fleet has images');
-    const record = mirrored(image.name);
-    const outcome =
-      record.outcome.kind === 'mirrored' ? { ...record.outcome, templateSteps: [good] } : record.outcome;
-    const page = await recordOutcomes(evidence, run.id, 0, [{ ...record, outcome }, first, ...others]);
-    const bad = {
-      name: 'bad',
-      at: 'before-gather' as const,
-      ok: false,
-      message: 'step bad ended with code 1',
-      ms: 5,
-      output: null,
-    };
-    await writeReport(evidence, summary({ runId: run.id, pages: [page.key], templateSteps: [bad] }));
-    const json = String(await evidence.get('runs/r1/report.json'));
-    const report = reportSchema.parse(JSON.parse(json));
-    expect(report.images.find((one) => one.image === image.name)?.templateSteps).toEqual([good]);
-    expect(report.templateSteps).toEqual([
-      { ...bad, output: { key: 'runs/r1/steps/before-gather-bad-run.txt', digest: digestOf('') } },
-    ]);
-    expect(report.needsAttention).toContainEqual({
-      kind: 'step-failed',
-      level: 'warning',
-      subject: 'run',
-      text: 'Step bad of a template, before-gather: step bad ended with code 1',
-    });
-    const html = String(await evidence.get('runs/r1/report.html'));
-    expect(html).toContain('href="../../runs/r1/steps/before-gather-bad-run.txt"');
-    expect(html).toContain('href="../../runs/r1/steps/after-push-good-harness_ci-addon_1.16.92.txt"');
   });
 });

@@ -183,6 +183,23 @@ describe('a scanner beside Trivy', () => {
     expect(await times({ scanners: [{ ...counting, args: [...counting.args, '--more'] }] })).toBe(3);
   });
 
+  it('that is run twice at once, and finds differently, gives both verdicts the same evidence', async () => {
+    const calls = join(world.directory, 'at-once');
+    await mkdir(calls);
+    // Each waits for the other, so that neither finds what the other wrote.
+    const fickle = await scanner(
+      `mktemp -p '${calls}' > /dev/null; until [ "$(ls '${calls}' | wc -l)" -ge 2 ]; do sleep 0.05; done; sed "s/made-up/made-up-$$/" '${join(world.directory, 'theirs.sarif')}' > "$2"`,
+    );
+    const task = await world.task(image('at-once'), { ...AMD64, scanners: [fickle] });
+    const scan = () => world.scanner().scan(task, stepContext());
+    const [one, other] = await Promise.all([scan(), scan()]);
+    expect(other).toEqual(one);
+    const [platform] = one.platforms;
+    if (platform === undefined) throw new Error('no platform');
+    const [found] = await readFindings(world.evidence, platform);
+    expect(one.rule).toContain(`CVE-2026-1000 in ${found?.package} 1`);
+  });
+
   it('whose evidence was damaged is asked again', async () => {
     const task = await world.task(image('damaged'), { ...AMD64, scanners: [await scanner(writesTheirs())] });
     const first = await world.scanner().scan(task, stepContext());

@@ -250,6 +250,61 @@ describe('the findings in SARIF', () => {
   });
 });
 
+describe('one rule of very many results', () => {
+  it('is read once, however long its texts, names and tags are', () => {
+    const rows = Array.from(
+      { length: 2_000 },
+      (_, at) => `| GHSA-aaaa-bbbb-cccc | package-${at} | 1.0.${at} |`,
+    );
+    const rule = {
+      id: 'OSV-1',
+      shortDescription: { text: 'long '.repeat(2_000) },
+      help: { text: ['### Fixed Versions', ...rows].join('\n') },
+      deprecatedIds: [...Array.from({ length: 5_000 }, (_, at) => `PYSEC-2020-${at}`), 'GHSA-aaaa-bbbb-cccc'],
+      properties: { tags: Array.from({ length: 5_000 }, (_, at) => `tag-${at}`) },
+    };
+    const results = Array.from({ length: MAX_SARIF_RESULTS }, (_, at) => ({
+      ruleId: 'OSV-1',
+      message: { text: `Package 'package-${at % 2_000}@1.0.0' is vulnerable to 'OSV-1'` },
+    }));
+    const bytes = sarif(results, [rule]);
+    const started = performance.now();
+    const found = sarifFindings(bytes, 'osv');
+    // A worker that says nothing for 15 s is taken for dead.
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(found).toHaveLength(MAX_SARIF_RESULTS);
+    expect(found.at(-1)).toMatchObject({
+      id: 'OSV-1',
+      package: 'package-1999',
+      installed: '1.0.0',
+      fixed: '1.0.1999',
+    });
+  });
+
+  it('tells the version of the first row that has any of its names, or the result’s own', () => {
+    const help = {
+      markdown: [
+        '| CVE-2020-1001 | a | 0.1 |',
+        '### Fixed Versions',
+        '| Vulnerability ID | Package Name | Fixed Version |',
+        '| CVE-2020-1001 | a | --- |',
+        '| CVE-2020-1009 | a | 9 |',
+        '| GHSA-aaaa-bbbb-cccc | a | 2 |',
+        '| CVE-2020-1001 | a | 3 |',
+        '| CVE-2020-1001 | b | 4 |',
+        '| GHSA-aaaa-bbbb-cccc | b | 5 |',
+      ].join('\n'),
+    };
+    const rule = { id: 'some', help, deprecatedIds: ['GHSA-aaaa-bbbb-cccc'] };
+    const results = ['a', 'b', 'c'].map((name) => ({
+      ruleId: 'CVE-2020-1001',
+      ruleIndex: 0,
+      properties: { package: name },
+    }));
+    expect(sarifFindings(sarif(results, [rule]), 'osv').map(({ fixed }) => fixed)).toEqual(['2', '4', null]);
+  });
+});
+
 describe('SARIF that can not be used', () => {
   const failure = (bytes: Buffer) => {
     try {
