@@ -126,7 +126,7 @@ class ImageMirror {
     const both = builtVerdict === null ? {} : { builtVerdict };
     if (verdict !== null && builtVerdict?.decision === 'block')
       return { kind: 'blocked', verdict, built, ...both, ...this.#record() };
-    const about = this.#about(built, decidingVerdict({ verdict, ...both }));
+    const about = this.#about(built, decidingVerdict({ verdict, built, ...both }));
     await steps.at('before-push', about);
     const push = await this.#pushAndVerify({ ...this.#build, built });
     await steps.at('after-push', about);
