@@ -12,6 +12,7 @@ import type { ContentStore } from '../../store/content.js';
 import type { EvidenceStore } from '../../store/evidence.js';
 import type { BuildEngine } from '../engine.js';
 import { annotationsOf, editing, relabelPlatform, writeTop } from '../relabel-image.js';
+import { CannotRun } from './build-failure.js';
 import { BuildLog } from './build-log.js';
 import { buildPlatform } from './build-platform.js';
 import type { BuildingEngine, Daemon } from './daemon.js';
@@ -19,7 +20,6 @@ import { cleanEngine } from './housekeeping.js';
 import { notBuildable, runsPrograms, type Unbuildable, whyNotBuildable } from './platforms.js';
 import { type Recipe, readRecipe } from './recipe.js';
 import { buildKey, readRecord, writeRecord } from './record.js';
-import { CannotRun } from './solve.js';
 
 /** Of one worker: a build takes the engine's processors, and more would only slow each other. */
 const BUILDS_AT_ONCE = 2;
