@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { buildFailure } from './build-failure.js';
 import type { BuildLog } from './build-log.js';
 import type { Daemon } from './daemon.js';
-import { TooLong } from './docker-client.js';
 import { engineUnavailable } from './docker-error.js';
 import type { Instruction } from './instructions.js';
 import { messagesOf } from './messages.js';
@@ -20,8 +19,6 @@ const messageSchema = z.object({
 });
 
 const DOCKERFILE = 'Dockerfile';
-/** Of one platform: below what an attempt of the activity may take, so that it ends with what was printed. */
-const BUILD_MS = 40 * 60_000;
 
 export interface Solve {
   /** The image, for messages. */
@@ -38,6 +35,8 @@ export interface Solve {
   /** Of the machine that the engine runs on. */
   native: string;
   runId: string;
+  /** For all of it, in milliseconds. */
+  limitMs: number;
   log: BuildLog;
 }
 
@@ -45,7 +44,7 @@ export interface Solve {
  * Has the engine build one platform; the result stays there under its name. What it tells goes into the log.
  *
  * @throws FactoryError `BuildFailed` naming the instruction that failed, or a fault of the engine
- * @throws CannotRun when the engine can't run programs of that platform
+ * @throws CannotRun when the engine can't run programs of that platform; TooLong
  */
 export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): Promise<void> {
   const { recipe, log } = task;
@@ -79,11 +78,8 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
     }
   };
   await withSession(daemon.client, files, signal, (session) => {
-    const call = { signal, query: { ...query, session }, limitMs: BUILD_MS };
+    const call = { signal, query: { ...query, session }, limitMs: task.limitMs };
     return daemon.client.stream('POST', '/build', call, read);
-  }).catch((error: unknown) => {
-    if (!(error instanceof TooLong)) throw error;
-    failure = error.message;
   });
   signal.throwIfAborted();
   if (failure !== undefined) {
