@@ -75,6 +75,7 @@ export class Room {
   growing(): GrowingRoom {
     const settles: ((written: boolean) => void)[] = [];
     let reserved = 0;
+    let ended = false;
     return {
       upTo: async (bytes) => {
         if (bytes <= reserved) return;
@@ -86,9 +87,13 @@ export class Room {
         );
         const more = Math.max(bytes - reserved, step);
         reserved += more;
-        settles.push(await this.reserve(more));
+        const settle = await this.reserve(more);
+        // Its writer was stopped meanwhile.
+        if (ended) settle(false);
+        else settles.push(settle);
       },
       end: () => {
+        ended = true;
         for (const settle of settles.splice(0)) settle(false);
       },
     };
