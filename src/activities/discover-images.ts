@@ -2,6 +2,7 @@ import type { Activities } from '../contract/activities.js';
 import { discover } from '../harness/discovery.js';
 import { readFollowed } from '../harness/followed.js';
 import { readImages } from '../harness/images.js';
+import { withTakenTags } from '../mirror/extra-tags.js';
 import { writeDiscovery } from '../mirror/pages.js';
 import type { Dependencies } from './dependencies.js';
 import { runStep } from './step.js';
@@ -26,7 +27,7 @@ export const discoverImages =
           ),
         })),
       );
-      const images = discover({
+      const found = discover({
         configs,
         sources,
         includes: [gatherScan.include, config.include],
@@ -35,6 +36,7 @@ export const discoverImages =
         sourceRegistries: config.sourceRegistries,
         registry: config.registry,
       });
+      const images = withTakenTags(found, config.buildPush);
       return {
         pages: await writeDiscovery(evidence, runId, images, signal),
         images: images.length,

@@ -16,10 +16,26 @@ export interface RebuildDependencies {
 export const isRepeatable = ({ build }: Pick<PushTask, 'build'>): boolean => build.engine === 'registry';
 
 /**
+ * Makes sure that what a Docker Engine had to build was built. A worker of a version from before builds knows no engine but
+ * ours: it only labels, and says of no platform how it was made.
+ *
+ * @throws FactoryError `ImageUnsupported`
+ */
+export function assertMadeAsMeant(task: Pick<PushTask, 'build' | 'built' | 'image'>): void {
+  if (isRepeatable(task)) return;
+  const unsaid = task.built.platforms.filter(({ how }) => how === undefined);
+  if (unsaid.length === 0) return;
+  throw new FactoryError(
+    'ImageUnsupported',
+    `${task.image} was not built for ${unsaid.map(({ platform }) => platform).join(', ')} by a worker that is too old for it: run the same version on all workers`,
+  );
+}
+
+/**
  * What the task has to bring. An image that was only labelled is made again, which is cheap and gives the same: so any
  * worker goes on with what another one made. What a Docker Engine built must still be in this worker's content store.
  *
- * @throws FactoryError `ImageUnsupported` when this worker labels it differently; `BuiltContentLost` when a part of a
+ * @throws FactoryError `ImageUnsupported` when another version's worker made it differently; `BuiltContentLost` when a part of a
  *   build is not here; those of the engine
  */
 export async function rebuild(
@@ -28,6 +44,7 @@ export async function rebuild(
   context: StepContext,
 ): Promise<BuiltTree> {
   const { content } = dependencies;
+  assertMadeAsMeant(task);
   if (isRepeatable(task)) await makeAgain(task, dependencies.engine, context);
   const tree = await readBuiltTree(task, task.built, dependencies, context.signal);
   if (isRepeatable(task)) {

@@ -1,11 +1,10 @@
 import { FactoryError } from '../common/errors.js';
-import { expand, tagVariables } from '../config/variables.js';
 import type { PushTask } from '../contract/activities.js';
 import type { Reference } from '../contract/brand.js';
 import { isBlobUnknown } from '../registry/errors.js';
-import { formatReference, isTag, splitReference } from '../registry/reference.js';
 import type { RawManifest, Registry } from '../registry/types.js';
 import type { EvidenceStore } from '../store/evidence.js';
+import { assertNoCopy, extraTags } from './extra-tags.js';
 import { readLedger, writeLedger } from './ledger.js';
 
 export interface TagDependencies {
@@ -18,7 +17,8 @@ export interface TagDependencies {
  * is going: so it is the last thing that is put, and an image that fails on the way leaves the one before in place. The
  * template's extra tags come after it.
  *
- * @throws FactoryError `VerificationFailed` when the registry lacks content after all, or the tag holds something else.
+ * @throws FactoryError `VerificationFailed` when the registry lacks content after all, or the tag holds something else;
+ *   those of {@link extraTags} and {@link assertNoCopy}
  */
 export async function putTag(
   task: PushTask,
@@ -26,11 +26,15 @@ export async function putTag(
   { target, evidence }: TagDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const extra = await extraTags(task, evidence, signal);
+  const extra = extraTags(task);
+  for (const reference of extra) await assertNoCopy(reference, task.build, evidence, signal);
   await announce(task, evidence, signal);
   await putAndLook(task.target, top, target, signal);
   // Before the ledger says that all is done: one that can't be put is tried again by the next run.
-  for (const reference of extra) await putAndLook(reference, top, target, signal);
+  for (const reference of extra) {
+    await assertNoCopy(reference, task.build, evidence, signal);
+    await putAndLook(reference, top, target, signal);
+  }
   const entry = { ...entryOf(task), verifiedAt: new Date().toISOString(), previous: null };
   await writeLedger(evidence, entry, signal);
 }
@@ -53,33 +57,6 @@ async function putAndLook(
       `${reference} is not what was pushed: the tag holds ${held?.digest ?? 'nothing'} instead of ${digest}`,
     );
   }
-}
-
-/**
- * What the template's extra tags are called for this image.
- *
- * @throws FactoryError `InvalidInput` for one that is no tag with this image's values in it, or that is the tag of another
- *   copy of ours: both would take it from each other in every run
- */
-async function extraTags(task: PushTask, evidence: EvidenceStore, signal: AbortSignal): Promise<Reference[]> {
-  const own = splitReference(task.target);
-  const names = (task.build.extraTags ?? []).map((text) => expand(text, tagVariables(task)));
-  const references: Reference[] = [];
-  for (const tag of new Set(names)) {
-    const refuse = (why: string): never => {
-      throw new FactoryError(
-        'InvalidInput',
-        `the extra tag ${JSON.stringify(tag.slice(0, 200))} of build-push template ${task.build.name} ${why}`,
-      );
-    };
-    if (!isTag(tag)) refuse(`is no tag for ${task.target}: letters, digits, "_", "." and "-", at most 128`);
-    if (tag === own.tag) continue;
-    const reference = formatReference({ ...own, tag, digest: null });
-    if ((await readLedger(evidence, reference, signal)) !== undefined)
-      refuse(`is ${reference}, a copy of its own: choose another name, such as mirrored-\${source.tag}`);
-    references.push(reference);
-  }
-  return references;
 }
 
 const entryOf = ({ target, built, sourceDigest, build, runId }: PushTask) => ({

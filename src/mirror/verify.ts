@@ -19,7 +19,7 @@ import {
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
-import { isRepeatable, rebuild } from './built.js';
+import { assertMadeAsMeant, isRepeatable, rebuild } from './built.js';
 import type { SourceFetcher } from './fetch.js';
 import { putTag, type TagDependencies } from './tag.js';
 
@@ -42,13 +42,15 @@ export interface VerifyDependencies extends TagDependencies {
  * Asks the target alone whether it holds the image as meant: by digest every platform, every blob with its size, the
  * labels, and layers and runtime configuration equal to the source's. Only then the tag is put.
  *
- * @throws FactoryError `VerificationFailed` naming everything that is wrong; those of {@link putTag}.
+ * @throws FactoryError `VerificationFailed` naming everything that is wrong; those of {@link putTag};
+ *   `ImageUnsupported` for what a worker of an older version only labelled.
  */
 export async function verifyImage(
   task: PushTask,
   dependencies: VerifyDependencies,
   context: StepContext,
 ): Promise<void> {
+  assertMadeAsMeant(task);
   const top = isRepeatable(task)
     ? (await rebuild(task, dependencies, context)).top
     : await topInTarget(task, dependencies.target, context.signal);

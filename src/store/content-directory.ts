@@ -8,7 +8,7 @@ import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
 import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
-import type { Arriving, ContentStore } from './content.js';
+import type { Arriving, ContentStore, Scratch } from './content.js';
 import { Growth, READ_BYTES, readPart } from './growth.js';
 import { hashFile } from './hashing.js';
 import { Ingest } from './ingest.js';
@@ -94,8 +94,8 @@ export class DirectoryContentStore implements ContentStore {
     return this.ingest.store(stream, (digest) => this.pathOf(digest), signal);
   }
 
-  scratch(): string {
-    return join(this.directory, 'ingest', writerName());
+  scratch(): Scratch {
+    return this.ingest.scratch();
   }
 
   open(digest: Digest, part?: BlobPart): Readable {

@@ -14,6 +14,16 @@ export interface Arriving {
   open(part?: BlobPart): AsyncIterable<Buffer>;
 }
 
+/** A file beside the blobs, which has its part of the store's room. */
+export interface Scratch {
+  /** Nothing is there yet. */
+  path: string;
+  /** Makes room for so many bytes in all, before they are written. @throws FactoryError `DiskFull` */
+  grow(bytes: number): Promise<void>;
+  /** To be called in any case. */
+  remove(): Promise<void>;
+}
+
 /**
  * Content by digest on the worker's disk, as an OCI image layout (image-spec, image-layout.md), shared by all steps and
  * by several workers of one host. What it holds is complete and matches its digest: writes go to a temporary file,
@@ -34,8 +44,8 @@ export interface ContentStore {
    * @throws FactoryError `DiskFull`; what the stream fails with; the signal's reason if it fired
    */
   store(stream: Readable, signal: AbortSignal): Promise<{ digest: Digest; size: number }>;
-  /** A path for a file of the caller's own while it works on content. One that a dead process left is removed. */
-  scratch(): string;
+  /** A file of the caller's own while it works on content. One that a dead process left is removed. */
+  scratch(): Scratch;
   /** A fresh stream of a blob that is there, or of a part of it. Its bytes are not checked, see {@link check}. */
   open(digest: Digest, part?: BlobPart): Readable;
   /**

@@ -36,23 +36,42 @@ interface Waiting {
 }
 
 /**
- * Hashes files in a thread of its own, one for the process: in the main one it was a fifth of a transfer's time, and
- * heartbeats and all other images waited for it (measured).
+ * A thread with the hashes that it was given: when it ends, nobody else's do. That it fails and that it is gone are two
+ * events, and by the second one the next thread may have hashes of its own.
  */
 class HashThread {
-  #worker: Worker | undefined;
-  #ids = 0;
+  readonly #worker = new Worker(new URL('./hash-thread.mjs', import.meta.url), {
+    execArgv: [],
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+  });
   readonly #waiting = new Map<number, Waiting>();
+  #ids = 0;
+
+  /** @param ended called when it takes no more */
+  constructor(ended: (thread: HashThread) => void) {
+    this.#worker.on('message', (message: unknown) => {
+      const { id, hex, failure } = answerSchema.parse(message);
+      const waiting = this.#settle(id);
+      if (hex !== undefined) waiting?.resolve(parseDigest(`sha256:${hex}`));
+      else waiting?.reject(Object.assign(new Error(failure?.message), { code: failure?.code }));
+    });
+    const end = (error: unknown): void => {
+      ended(this);
+      for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error);
+    };
+    this.#worker.on('error', end);
+    this.#worker.on('exit', () => end(new Error('the thread that hashes files ended')));
+  }
 
   start(path: string): FileHash {
     const id = this.#ids++;
     const answer = new Promise<Digest>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     answer.catch(() => {}); // whoever asks for the digest is told
-    const worker = this.#running();
     const tell = (request: Omit<HashRequest, 'id'>): void => {
-      if (this.#waiting.has(id)) worker.postMessage({ id, ...request } satisfies HashRequest);
+      if (this.#waiting.has(id)) this.#worker.postMessage({ id, ...request } satisfies HashRequest);
     };
-    worker.ref();
+    this.#worker.ref();
     tell({ open: path });
     return {
       wrote: (until) => tell({ until }),
@@ -67,39 +86,25 @@ class HashThread {
     };
   }
 
-  #running(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(new URL('./hash-thread.mjs', import.meta.url), {
-      execArgv: [],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-    });
-    worker.on('message', (message: unknown) => {
-      const { id, hex, failure } = answerSchema.parse(message);
-      const waiting = this.#settle(id);
-      if (hex !== undefined) waiting?.resolve(parseDigest(`sha256:${hex}`));
-      else waiting?.reject(Object.assign(new Error(failure?.message), { code: failure?.code }));
-    });
-    const ended = (error: unknown): void => {
-      if (this.#worker === worker) this.#worker = undefined;
-      for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error);
-    };
-    worker.on('error', ended);
-    worker.on('exit', () => ended(new Error('the thread that hashes files ended')));
-    this.#worker = worker;
-    return worker;
-  }
-
   /** A thread that has nothing to do keeps no process alive. */
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker?.unref();
+    if (this.#waiting.size === 0) this.#worker.unref();
     return waiting;
   }
 }
 
-const thread = new HashThread();
+/**
+ * Files are hashed in a thread of its own, one for the process: in the main one it was a fifth of a transfer's time, and
+ * heartbeats and all other images waited for it (measured).
+ */
+let running: HashThread | undefined;
 
 /** Begins to hash a file that exists, from its first byte. */
-export const hashFile = (path: string): FileHash => thread.start(path);
+export function hashFile(path: string): FileHash {
+  running ??= new HashThread((ended) => {
+    if (running === ended) running = undefined;
+  });
+  return running.start(path);
+}

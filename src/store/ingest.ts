@@ -8,6 +8,7 @@ import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { hexOf, parseDigest } from '../registry/digest.js';
 import type { Claims } from './claims.js';
+import type { Scratch } from './content.js';
 import { hashFile } from './hashing.js';
 import { PartWriter } from './part-writer.js';
 import type { Room } from './room.js';
@@ -49,7 +50,7 @@ export class Ingest {
   }
 
   /**
-   * Writes a stream whose size and digest are known at its end only; room is made then.
+   * Writes a stream whose size and digest are known at its end only; room is made as it comes.
    * @throws FactoryError `DiskFull`; what the stream fails with; the signal's reason if it fired
    */
   async store(
@@ -59,18 +60,21 @@ export class Ingest {
   ): Promise<{ digest: Digest; size: number }> {
     const temporary = join(this.directory, writerName());
     const hash = createHash('sha256');
+    const room = this.room.growing();
     let size = 0;
     try {
       const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
         for await (const chunk of chunks) {
           hash.update(chunk);
           size += chunk.length;
+          await room.upTo(size);
           yield chunk;
         }
       };
       const file = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
       await pipeline(stream, counted, file, { signal });
       const digest = parseDigest(`sha256:${hash.digest('hex')}`);
+      room.end(); // and at once again, of what it turned out to be
       await this.settled(size, () => rename(temporary, pathOf(digest)));
       return { digest, size };
     } catch (error) {
@@ -78,7 +82,19 @@ export class Ingest {
       throw diskFull(error, dirname(this.directory), 'CONTENT_DIR') ?? error;
     } finally {
       await rm(temporary, { force: true });
+      room.end();
     }
+  }
+
+  /** A file of a caller's own, with room in the store. */
+  scratch(): Scratch {
+    const path = join(this.directory, writerName());
+    const room = this.room.growing();
+    const remove = async (): Promise<void> => {
+      await rm(path, { force: true });
+      room.end();
+    };
+    return { path, grow: (bytes) => room.upTo(bytes), remove };
   }
 
   /**

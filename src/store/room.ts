@@ -9,6 +9,8 @@ import { codeOf } from './writers.js';
 /** Other processes write too, so what is used is counted anew after this share of the limit. */
 const RECOUNT_SHARE = 0.05;
 const STATS_AT_ONCE = 16;
+/** Of a file whose size nobody knows yet, so much room is made ahead of what is written, and no more than that share. */
+const STEP_BYTES = 64 << 20;
 const BLOB_NAME = /^[a-f0-9]{64}$/;
 
 interface StoredBlob {
@@ -16,6 +18,14 @@ interface StoredBlob {
   digest: string;
   size: number;
   usedMs: number;
+}
+
+/** Room for a file that grows. */
+export interface GrowingRoom {
+  /** Makes room for so many bytes in all. @throws FactoryError `DiskFull` when the whole store may not have as many */
+  upTo(bytes: number): Promise<void>;
+  /** The file is gone, or has become a blob that has room of its own. */
+  end(): void;
 }
 
 /** Keeps the blobs of a content store under a size: those not used for longest go, except leased ones. */
@@ -39,10 +49,7 @@ export class Room {
    * @throws FactoryError `DiskFull` when it is larger than the whole store may be.
    */
   async reserve(bytes: number): Promise<(written: boolean) => void> {
-    if (bytes > this.maxBytes) {
-      const message = `A blob of ${bytes} bytes does not fit into the content store of ${this.maxBytes}: raise CONTENT_MAX_GB.`;
-      throw new FactoryError('DiskFull', message);
-    }
+    this.assertFits(bytes);
     this.reservedBytes += bytes;
     const settle = (written: boolean): void => {
       this.reservedBytes -= bytes;
@@ -64,9 +71,43 @@ export class Room {
     return settle;
   }
 
+  /** Like {@link reserve}, for a file whose size shows only when it is written. */
+  growing(): GrowingRoom {
+    const settles: ((written: boolean) => void)[] = [];
+    let reserved = 0;
+    let ended = false;
+    return {
+      upTo: async (bytes) => {
+        if (bytes <= reserved) return;
+        this.assertFits(bytes);
+        const step = Math.min(
+          STEP_BYTES,
+          Math.floor(this.maxBytes * RECOUNT_SHARE),
+          this.maxBytes - reserved,
+        );
+        const more = Math.max(bytes - reserved, step);
+        reserved += more;
+        const settle = await this.reserve(more);
+        // Its writer was stopped meanwhile.
+        if (ended) settle(false);
+        else settles.push(settle);
+      },
+      end: () => {
+        ended = true;
+        for (const settle of settles.splice(0)) settle(false);
+      },
+    };
+  }
+
   /** The disk is full below our own limit: gives up at least as many bytes, so that another attempt has them. */
   async giveUp(bytes: number): Promise<void> {
     await this.oneAtATime(async () => this.evict(await this.count(), bytes));
+  }
+
+  private assertFits(bytes: number): void {
+    if (bytes <= this.maxBytes) return;
+    const message = `A blob of ${bytes} bytes does not fit into the content store of ${this.maxBytes}: raise CONTENT_MAX_GB.`;
+    throw new FactoryError('DiskFull', message);
   }
 
   private excess(): number {

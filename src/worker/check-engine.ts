@@ -2,6 +2,7 @@ import { messageOf } from '../common/errors.js';
 import type { WorkerEnvironment } from '../config/environment.js';
 import { Daemon } from '../engines/buildkit/daemon.js';
 import { freeOnDisk } from '../engines/buildkit/disk.js';
+import { sweepEngine } from '../engines/buildkit/housekeeping.js';
 import { log } from './log.js';
 
 /** A worker waits no longer for the engine before it starts: builds wait for it by themselves. */
@@ -21,7 +22,18 @@ export async function checkEngine({ docker }: Pick<WorkerEnvironment, 'docker'>)
     const free = await freeOnDisk(docker, await daemon.dataRoot(signal));
     const disk = free === undefined ? {} : { freeGigabytes: Math.round(free / GIGABYTE) };
     log.info({ version, platforms, ...disk }, 'Docker Engine for builds');
+    void removeLeftovers(daemon); // the worker need not wait for it
   } catch (error) {
     log.warn({ error: messageOf(error) }, 'no Docker Engine to build with');
+  }
+}
+
+/** What a worker left that was killed, and whose runs have ended since on other ones. */
+async function removeLeftovers(daemon: Daemon): Promise<void> {
+  try {
+    const removed = await sweepEngine(daemon, new AbortController().signal);
+    if (removed > 0) log.info({ removed }, 'removed from the Docker Engine: images of builds that are dead');
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'what dead builds left on the Docker Engine could not be removed');
   }
 }

@@ -3,7 +3,15 @@ import { readLedger } from '../../src/mirror/ledger.js';
 import { context, mirror } from '../mirror/side.js';
 import { type DockerEngine, startDockerEngine } from '../support/docker-engine.js';
 import { imageOf } from '../support/images.js';
-import { builtPlatform, openBuilds, programLayer, pushTask, shellImage, taskOf } from './world.js';
+import {
+  builtPlatform,
+  openBuilds,
+  programLayer,
+  pushTask,
+  shellImage,
+  shellLayer,
+  taskOf,
+} from './world.js';
 
 let docker: DockerEngine;
 beforeAll(async () => {
@@ -79,6 +87,22 @@ describe('a platform that the engine can’t build', () => {
     await expect(sides.engine.build(task, context())).rejects.toMatchObject({
       type: 'PlatformNotBuildable',
       message: expect.stringMatching(/linux\/386 \(the engine can't run programs of linux\/386\)/),
+    });
+  });
+
+  it('is not one whose programs run, whatever the template’s own say', async () => {
+    const sides = await openBuilds(docker);
+    // An amd64 machine runs it, though it is not of the platform's kind.
+    const image = imageOf({ platform: { os: 'linux', architecture: '386' }, layers: [await shellLayer()] });
+    const task = await taskOf(sides, 'harness/mistaken:1', image, {
+      body: 'RUN echo "/opt/tool: Exec format error"; exit 126',
+      onUnbuildablePlatform: 'copy',
+    });
+    await expect(sides.engine.build(task, context())).rejects.toMatchObject({
+      type: 'BuildFailed',
+      message: expect.stringMatching(
+        /at line 1 .* exit code: 126; it printed: \/opt\/tool: Exec format error/,
+      ),
     });
   });
 });

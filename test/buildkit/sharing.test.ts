@@ -124,26 +124,40 @@ describe('two workers on one engine', () => {
     expect(await imagesOn(docker)).toEqual([]);
   });
 
-  it('clean up after a run: what is not ours, or of a run that goes on, stays', async () => {
-    const sides = await openBuilds(docker);
+  const nameOf = (run: string, hoursAgo: number): string =>
+    `image-factory.local/${run}/base:0123456789ab-${Date.now() - hoursAgo * 3_600_000}-0123456789ab`;
+  /** Images that others left on the engine, under these names too. */
+  const leave = async (...names: string[]): Promise<void> => {
     await docker.importImage('someone/elses', new Uint8Array(layerOf({ a: 'a' }).bytes));
-    const name = (run: string, at: number) =>
-      `image-factory.local/${run}/base:0123456789ab-${at}-0123456789ab`;
-    const [dead, ours, going] = [
-      name('dead-run', Date.now() - 25 * 3_600_000),
-      name('run-x', Date.now()),
-      name('other-run', Date.now() - 3_600_000),
-    ];
-    for (const tag of [dead, ours, going, 'image-factory.local/not/made:by-us']) {
-      const at = tag.lastIndexOf(':');
-      const query = new URLSearchParams({ repo: tag.slice(0, at), tag: tag.slice(at + 1) });
+    for (const name of names) {
+      const at = name.lastIndexOf(':');
+      const query = new URLSearchParams({ repo: name.slice(0, at), tag: name.slice(at + 1) });
       await docker.ask('POST', `/images/someone/elses/tag?${query}`);
     }
+  };
+  const removeAll = async (): Promise<void> => {
+    for (const image of await imagesOn(docker)) await docker.ask('DELETE', `/images/${image}`);
+  };
+
+  it('clean up after a run: what is not ours, or of a run that goes on, stays', async () => {
+    const sides = await openBuilds(docker);
+    const [dead, ours, going] = [nameOf('dead-run', 25), nameOf('run-x', 0), nameOf('other-run', 1)];
+    await leave(dead, ours, going, 'image-factory.local/not/made:by-us');
     expect(await sides.buildkit.clean('run-x', context().signal)).toBe(2);
     expect(await imagesOn(docker)).toEqual(
       [going, 'image-factory.local/not/made:by-us', 'someone/elses:latest'].sort(),
     );
-    for (const image of await imagesOn(docker)) await docker.ask('DELETE', `/images/${image}`);
+    await removeAll();
+  });
+
+  it('remove with their first build what dead runs left, whatever worker they had', async () => {
+    const sides = await openBuilds(docker);
+    const going = nameOf('other-run', 1);
+    await leave(nameOf('dead-run', 25), going);
+    const task = await taskOf(sides, 'harness/first:1', await shellImage(), { body: 'ENV A=b' });
+    await sides.engine.build(task, context());
+    expect(await imagesOn(docker)).toEqual([going, 'someone/elses:latest'].sort());
+    await removeAll();
   });
 });
 

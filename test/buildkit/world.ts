@@ -6,6 +6,7 @@ import type { BuildTask, PushTask } from '../../src/contract/activities.js';
 import type { BuiltImage } from '../../src/contract/outcome.js';
 import type { BuildkitConfig, BuildPushConfig, TemplateFile } from '../../src/contract/run.js';
 import { tar } from '../../src/demo/fleet/tar.js';
+import { BUILD_LIMITS, type BuildLimits } from '../../src/engines/buildkit/build-time.js';
 import { Daemon } from '../../src/engines/buildkit/daemon.js';
 import { BuildkitEngine } from '../../src/engines/buildkit/engine.js';
 import type { DockerSettings } from '../../src/engines/buildkit/settings.js';
@@ -37,12 +38,12 @@ import {
 export const localEngine = ({ host }: DockerEngine): DockerSettings => ({ host, tls: false, certPath: '' });
 
 /** A worker with a content store of its own, that builds with an engine. */
-export async function worker(sides: Sides, settings: DockerSettings) {
+export async function worker(sides: Sides, settings: DockerSettings, limits: Partial<BuildLimits> = {}) {
   const content = await DirectoryContentStore.open(join(await temporaryDirectory(), 'content'));
   const fetcher = new SourceFetcher(sides.registry, content);
   const { evidence } = sides;
   const daemon = new Daemon(settings);
-  const buildkit = new BuildkitEngine({ daemon, fetcher, content, evidence });
+  const buildkit = new BuildkitEngine({ daemon, fetcher, content, evidence }, { ...BUILD_LIMITS, ...limits });
   const registry = new RegistryEngine(fetcher, content);
   const engine = new ChosenEngine({ registry, buildkit });
   return { ...sides, content, fetcher, engine, buildkit, daemon };
@@ -50,8 +51,8 @@ export async function worker(sides: Sides, settings: DockerSettings) {
 export type Worker = Awaited<ReturnType<typeof worker>>;
 
 /** Two registries and a worker that builds with an engine. */
-export async function openBuilds(docker: DockerEngine): Promise<Worker> {
-  return worker(await openSides(), localEngine(docker));
+export async function openBuilds(docker: DockerEngine, limits: Partial<BuildLimits> = {}): Promise<Worker> {
+  return worker(await openSides(), localEngine(docker), limits);
 }
 
 export interface Template extends Partial<Omit<BuildkitConfig, 'files' | 'dockerfile'>> {

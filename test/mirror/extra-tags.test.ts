@@ -1,12 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FactoryError } from '../../src/common/errors.js';
 import type { PushTask } from '../../src/contract/activities.js';
-import { readLedger } from '../../src/mirror/ledger.js';
+import { withTakenTags } from '../../src/mirror/extra-tags.js';
+import { readLedger, writeLedger } from '../../src/mirror/ledger.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { hexOf } from '../../src/registry/digest.js';
 import { imageOf, layerOf, twoPlatformImage } from '../support/images.js';
-import { built, crane, mirror, openSides, type Sides } from './side.js';
+import { built, crane, discovered, mirror, openSides, type Sides } from './side.js';
 
 const NAME = 'harness/ci-addon:1.2.3';
 const STARTED = '2026-03-01T02:00:00.000Z';
@@ -72,6 +73,44 @@ describe('extra tags of a template', () => {
     expect(await crane('digest', other.target)).toBe(other.built.digest);
     // Nothing was put that says that all is done.
     expect(await readLedger(sides.evidence, task.target)).toBeUndefined();
+  });
+
+  it('leave alone a copy that was begun while this one was verified', async () => {
+    const sides = await openSides();
+    const other = sides.targetReference('harness/ci-addon:1.0.0');
+    const task = await builtWith(sides, ['1.0.0']);
+    const meanwhile = new RegistryClient({ credentials: anonymous, insecureHosts: [] });
+    onTestFinished(() => meanwhile.close());
+    const putManifest = meanwhile.putManifest.bind(meanwhile);
+    meanwhile.putManifest = async (reference, manifest, signal) => {
+      await putManifest(reference, manifest, signal);
+      if (reference !== task.target) return;
+      const { sourceDigest, build, runId, built: made } = task;
+      const { templateDigest } = build;
+      const entry = { target: other, digest: made.digest, sourceDigest, templateDigest, runId };
+      await writeLedger(sides.evidence, { ...entry, verifiedAt: null, previous: null });
+    };
+    await expect(mirror(sides, task, meanwhile)).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: expect.stringContaining('a copy of its own'),
+    });
+    expect(await tagsOf(sides)).toEqual(['1.2.3']);
+  });
+
+  it('that are tags of other images of the run are known before anything is made', async () => {
+    const sides = await openSides();
+    const names = ['harness/x:1', 'harness/x:v1', 'harness/x:2', 'harness/y:v2', 'other/z:v3'];
+    const images = names.map((name) => discovered(sides, name));
+    const problems = (...extraTags: string[]) =>
+      withTakenTags(images, { name: 'mine', extraTags }).map(({ problem }) => problem);
+    expect(problems('v${source.tag}', '${source.tag}')).toEqual([
+      `the extra tag "v1" of build-push template mine is ${sides.targetReference('harness/x:v1')}, a copy of its own: choose another name, such as mirrored-\${source.tag}`,
+      ...[undefined, undefined, undefined, undefined],
+    ]);
+    expect(problems('2').filter(Boolean)).toHaveLength(2);
+    // What only the run or the registry knows, and what is no tag, is left to the verification.
+    const later = ['${run.id}', 'x-${source.digest}', '$${source.tag}', 'latest'];
+    expect(problems(...later)).toEqual(images.map(() => undefined));
   });
 
   it('that are none with this image’s values in them are named', async () => {

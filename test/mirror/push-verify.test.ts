@@ -185,6 +185,21 @@ describe('the tag', () => {
     expect(await readLedger(sides.evidence, before.target)).toMatchObject({ digest: before.built.digest });
   });
 
+  it('is not put where a worker of an older version only labelled what was to be built', async () => {
+    const sides = await openSides();
+    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
+    await push(sides, task);
+    const meant: PushTask = { ...task, build: { ...task.build, engine: 'buildkit' } };
+    await expect(verify(sides, meant)).rejects.toMatchObject({
+      type: 'ImageUnsupported',
+      message: expect.stringMatching(
+        /^harness\/ci-addon:1 was not built for linux\/amd64, linux\/arm64\/v8 .*: run the same version on all/,
+      ),
+    });
+    await expect(push(sides, meant)).rejects.toMatchObject({ type: 'ImageUnsupported' });
+    expect(await sides.registry.head(task.target)).toBeUndefined();
+  });
+
   it('is put back where someone moved it meanwhile', async () => {
     const sides = await openSides();
     const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());

@@ -204,6 +204,25 @@ describe('a store that is full', () => {
     expect((await held(store)).filter(Boolean)).toHaveLength(3);
   });
 
+  it('counts what grows beside its blobs, and what is stored before its size is known', async () => {
+    const store = await filled(3000);
+    const scratch = store.scratch();
+    await scratch.grow(500);
+    expect(await held(store)).toEqual([false, true, true, false]);
+    const halves = [blobs[3]?.subarray(0, 500), blobs[3]?.subarray(500)];
+    expect(await store.store(Readable.from(halves), signal)).toEqual({ digest: d, size: 1000 });
+    expect(await held(store)).toEqual([false, false, true, true]);
+    await scratch.remove();
+    await store.write(blobs[0] ?? Buffer.alloc(0));
+    expect(await held(store)).toEqual([true, false, true, true]);
+    await expect(store.store(Readable.from([Buffer.alloc(5000)]), signal)).rejects.toMatchObject({
+      type: 'DiskFull',
+      message: expect.stringContaining('CONTENT_MAX_GB'),
+    });
+    await expect(store.scratch().grow(5000)).rejects.toMatchObject({ type: 'DiskFull' });
+    expect(await held(store)).toEqual([true, false, true, true]);
+  });
+
   it('refuses what is larger than all it may hold, and gives up nothing for it', async () => {
     const store = await filled(3000);
     await expect(store.write(Buffer.alloc(5000))).rejects.toMatchObject({

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runProgram } from '../../src/common/process.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { hashFile } from '../../src/store/hashing.js';
@@ -51,6 +52,21 @@ describe('the hash of a file', () => {
     const good = hashFile(await fileOf(BYTES));
     good.wrote(BYTES.length);
     expect(await good.digest()).toBe(digestOf(BYTES));
+  });
+
+  it('goes on in a new thread after one that failed, also while that one is not yet gone', async () => {
+    const ref = vi.spyOn(Worker.prototype, 'ref');
+    onTestFinished(() => ref.mockRestore());
+    const lost = hashFile(await fileOf(BYTES));
+    const thread: unknown = ref.mock.contexts.at(-1);
+    if (!(thread instanceof Worker)) throw new Error('no thread');
+    thread.emit('error', new Error('out of memory'));
+    await expect(lost.digest()).rejects.toThrow('out of memory');
+    const next = hashFile(await fileOf(BYTES));
+    expect(ref.mock.contexts.at(-1)).not.toBe(thread);
+    await thread.terminate();
+    next.wrote(BYTES.length);
+    expect(await next.digest()).toBe(digestOf(BYTES));
   });
 
   it('keeps a process alive until it is known, and no longer', async () => {

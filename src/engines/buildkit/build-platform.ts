@@ -6,6 +6,7 @@ import { parseConfig } from '../../registry/manifest.js';
 import { platformOf } from '../../registry/platform.js';
 import type { Descriptor } from '../../registry/types.js';
 import type { BuildLog } from './build-log.js';
+import type { BuildTime } from './build-time.js';
 import { engineUnavailable } from './docker-error.js';
 import type { BuildkitDependencies } from './engine.js';
 import { type Exported, exportLayers } from './export.js';
@@ -24,6 +25,7 @@ export interface PlatformJob {
   /** Of the machine that the engine runs on. */
   native: string;
   log: BuildLog;
+  time: BuildTime;
   annotations: Record<string, string>;
 }
 
@@ -31,10 +33,10 @@ export interface PlatformJob {
  * Builds one platform: the source's layers go from the content store into the engine, the template's instructions run on
  * them, and what is new comes back. Names on the engine are removed whatever happens.
  *
- * @throws CannotRun, and FactoryErrors of the build, the engine, the source and the stores
+ * @throws CannotRun, TooLong, and FactoryErrors of the build, the engine, the source and the stores
  */
 export async function buildPlatform(
-  { task, image, recipe, native, log, annotations }: PlatformJob,
+  { task, image, recipe, native, log, time, annotations }: PlatformJob,
   { daemon, fetcher, content }: BuildkitDependencies,
   context: StepContext,
 ): Promise<Descriptor> {
@@ -64,22 +66,19 @@ export async function buildPlatform(
     const instructions = [...triggersOf(before.run), ...recipe.instructions];
     log.begin(`${image.platform}: built`);
     context.progress({ phase: 'build' });
-    await solve(
-      {
-        image: task.image,
-        recipe,
-        instructions,
-        user: config.config.User,
-        base: baseName,
-        result: resultName,
-        platform: platformOf({ ...config, 'os.version': null }),
-        native,
-        runId: task.runId,
-        log,
-      },
-      daemon,
-      signal,
-    );
+    const solved = {
+      image: task.image,
+      recipe,
+      instructions,
+      user: config.config.User,
+      base: baseName,
+      result: resultName,
+      platform: platformOf({ ...config, 'os.version': null }),
+      native,
+      runId: task.runId,
+      log,
+    };
+    await time.instructions(image.platform, (limitMs) => solve({ ...solved, limitMs }, daemon, signal));
     const built = await daemon.image(resultName, signal);
     if (built === undefined) throw engineUnavailable(daemon.name, 'what it built is gone');
     const added = addedDiffIds(base, built, task.image);

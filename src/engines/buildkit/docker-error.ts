@@ -9,11 +9,18 @@ const REFUSES_US = /ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CER
 const DAEMON =
   /context canceled|connection refused|code = (?:Unavailable|Canceled)|transport is closing|shutting down|closing transport|containerd|lease .*(?:not found|does not exist)|input\/output error|read-only file system|cannot allocate memory|layer does not exist|image-factory\.local/i;
 
+/** As BuildKit says them when the connection on which it asks us for files is lost, or too slow for it. */
+const SESSION =
+  /no active session|deadline ?exceeded|session healthcheck|(?:^|: )(?:unexpected )?EOF["\s]*$/i;
+
 /** Whether a disk that is full is what the text says. */
 export const saysDiskFull = (text: string): boolean => FULL.test(text);
 
 /** Whether the text is about the daemon itself, not about what it was told to do. */
 export const saysDaemonFault = (text: string): boolean => DAEMON.test(text);
+
+/** Whether the text is about the connection for a build's files. A program may say the same of connections of its own. */
+export const saysSessionFault = (text: string): boolean => SESSION.test(text);
 
 export const engineUnavailable = (engine: string, why: string, cause?: unknown): FactoryError =>
   new FactoryError(

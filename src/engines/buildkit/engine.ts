@@ -12,17 +12,20 @@ import type { ContentStore } from '../../store/content.js';
 import type { EvidenceStore } from '../../store/evidence.js';
 import type { BuildEngine } from '../engine.js';
 import { annotationsOf, editing, relabelPlatform, writeTop } from '../relabel-image.js';
+import { CannotRun } from './build-failure.js';
 import { BuildLog } from './build-log.js';
 import { buildPlatform } from './build-platform.js';
+import { BUILD_LIMITS, type BuildLimits, BuildTime, noTurn } from './build-time.js';
 import type { BuildingEngine, Daemon } from './daemon.js';
-import { cleanEngine } from './housekeeping.js';
+import { cleanEngine, sweepEngine } from './housekeeping.js';
 import { notBuildable, runsPrograms, type Unbuildable, whyNotBuildable } from './platforms.js';
 import { type Recipe, readRecipe } from './recipe.js';
 import { buildKey, readRecord, writeRecord } from './record.js';
-import { CannotRun } from './solve.js';
 
 /** Of one worker: a build takes the engine's processors, and more would only slow each other. */
 const BUILDS_AT_ONCE = 2;
+/** Every night, where builds are nightly. */
+const SWEEP_EVERY_MS = 6 * 60 * 60 * 1000;
 
 export interface BuildkitDependencies {
   daemon: Daemon;
@@ -38,7 +41,12 @@ export interface BuildkitDependencies {
 export class BuildkitEngine implements BuildEngine {
   readonly #lanes = new Lanes(BUILDS_AT_ONCE);
 
-  constructor(private readonly dependencies: BuildkitDependencies) {}
+  #sweptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly dependencies: BuildkitDependencies,
+    private readonly limits: BuildLimits = BUILD_LIMITS,
+  ) {}
 
   /**
    * @throws FactoryError `BuildFailed`, `PlatformNotBuildable`, `ImageUnsupported`; faults of the engine; what fetching
@@ -54,7 +62,17 @@ export class BuildkitEngine implements BuildEngine {
         return known;
     }
     const turn = this.#lanes.join();
-    return turn(context.signal, () => editing(task, () => this.#build(task, context)));
+    const late = AbortSignal.timeout(this.limits.waitMs);
+    let begun = false;
+    try {
+      return await turn(AbortSignal.any([context.signal, late]), () => {
+        begun = true;
+        return editing(task, () => this.#build(task, context));
+      });
+    } catch (error) {
+      if (begun || context.signal.aborted || !late.aborted) throw error;
+      throw noTurn(task.image, this.limits);
+    }
   }
 
   /** What the engine says of itself. @throws FactoryError `EngineUnavailable`, `EngineUnsuitable` */
@@ -69,6 +87,34 @@ export class BuildkitEngine implements BuildEngine {
   }
 
   async #build(task: BuildTask, context: StepContext): Promise<BuiltImage> {
+    const { evidence } = this.dependencies;
+    const log = new BuildLog();
+    const time = new BuildTime(this.limits);
+    try {
+      const signal = AbortSignal.any([context.signal, time.signal]);
+      const built = await this.#buildAll(task, { ...context, signal }, log, time);
+      const reference = await evidence.put(buildKey(task, 'log'), log.text(), context.signal);
+      const whole = { ...built, log: reference };
+      await writeRecord(task, whole, evidence, context.signal);
+      return whole;
+    } catch (thrown) {
+      context.signal.throwIfAborted();
+      const error = time.failure(thrown, task.image, log.lastLines().slice(-3)) ?? thrown;
+      if (!(error instanceof FactoryError) || error.type !== 'BuildFailed') throw error;
+      if (error !== thrown) log.line(`ERROR: ${error.message}`);
+      const { key } = await evidence.put(buildKey(task, 'log'), log.text(), context.signal);
+      throw new FactoryError('BuildFailed', `${error.message}. All that it printed: ${key}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #buildAll(
+    task: BuildTask,
+    context: StepContext,
+    log: BuildLog,
+    time: BuildTime,
+  ): Promise<BuiltImage> {
     const { fetcher, evidence, daemon } = this.dependencies;
     const { buildkit, platforms } = task.build;
     if (buildkit === undefined)
@@ -80,22 +126,22 @@ export class BuildkitEngine implements BuildEngine {
     const recipe = await readRecipe({ ...buildkit, buildArgs }, evidence, context.signal);
     const tree = await fetcher.image(task.source, task.sourceDigest, context.signal, platforms);
     const engine = await daemon.state(context.signal);
-    const log = new BuildLog();
-    const build = new ImageBuild(task, tree, recipe, engine, log, this.dependencies, context);
+    await this.#sweep(context.signal);
+    const build = new ImageBuild(task, tree, recipe, engine, log, time, this.dependencies, context);
     log.line(`${task.image}: ${task.source} ${task.sourceDigest}, by Docker Engine ${engine.version}`);
-    try {
-      const built = await build.run(buildkit.onUnbuildablePlatform);
-      const reference = await evidence.put(buildKey(task, 'log'), log.text(), context.signal);
-      const whole = { ...built, log: reference };
-      await writeRecord(task, whole, evidence, context.signal);
-      return whole;
-    } catch (error) {
-      if (!(error instanceof FactoryError) || error.type !== 'BuildFailed') throw error;
-      const { key } = await evidence.put(buildKey(task, 'log'), log.text(), context.signal);
-      throw new FactoryError('BuildFailed', `${error.message}. All that it printed: ${key}`, {
-        cause: error,
-      });
-    }
+    return build.run(buildkit.onUnbuildablePlatform);
+  }
+
+  /**
+   * Removes what dead runs left: the end of a run clears the engine of one worker only, and a worker that was killed may
+   * have had another. A build goes on without it.
+   */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const now = Date.now();
+    if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
+    this.#sweptAt = now;
+    await sweepEngine(this.dependencies.daemon, signal).catch(() => 0);
+    signal.throwIfAborted();
   }
 }
 
@@ -111,6 +157,7 @@ class ImageBuild {
     private readonly recipe: Recipe,
     private readonly engine: BuildingEngine,
     private readonly log: BuildLog,
+    private readonly time: BuildTime,
     private readonly dependencies: BuildkitDependencies,
     private readonly context: StepContext,
   ) {}
@@ -153,10 +200,10 @@ class ImageBuild {
 
   /** @returns why it could not be built after all, or undefined */
   async #tryToBuild(image: PlatformImage): Promise<string | undefined> {
-    const { task, tree, recipe, log, engine } = this;
+    const { task, tree, recipe, log, time, engine } = this;
     const annotations = annotationsOf(task, tree).platform;
     try {
-      const job = { task, image, recipe, native: engine.native, log, annotations };
+      const job = { task, image, recipe, native: engine.native, log, time, annotations };
       this.#add(image, await buildPlatform(job, this.dependencies, this.context), 'built');
       return undefined;
     } catch (error) {

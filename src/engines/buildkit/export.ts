@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -122,22 +121,25 @@ async function takeLayer(stream: Readable, first: Buffer, taking: Taking, found:
     for await (const chunk of chunks) {
       bytes += chunk.length;
       if (bytes > MAX_LAYER_BYTES) throw new FactoryError('BuildFailed', 'a layer is larger than it may be');
+      await file.grow(bytes);
       hash.update(chunk);
       yield chunk;
     }
   };
   try {
     const plain = gzipped ? createGunzip() : new PassThrough();
-    await pipeline(stream, plain, hashed, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
+    await pipeline(stream, plain, hashed, createWriteStream(file.path, { flags: 'wx', mode: 0o600 }), {
+      signal,
+    });
     const diffId: Digest = parseDigest(`sha256:${hash.digest('hex')}`);
     if (!taking.wanted.has(diffId) || found.layers.has(diffId)) return;
-    const compressed = createReadStream(file, { highWaterMark: READ_BYTES }).compose(createGzip(GZIP));
+    const compressed = createReadStream(file.path, { highWaterMark: READ_BYTES }).compose(createGzip(GZIP));
     const { digest, size: length } = await content.store(compressed as Readable, signal);
     found.layers.set(diffId, { mediaType: taking.mediaType, digest, size: length });
   } catch (error) {
     throw diskFull(error, content.directory, 'CONTENT_DIR') ?? error;
   } finally {
-    await rm(file, { force: true });
+    await file.remove();
   }
 }
 

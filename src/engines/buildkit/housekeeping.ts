@@ -15,7 +15,7 @@ export async function removeNames(daemon: Daemon, names: readonly string[]): Pro
 }
 
 /**
- * Removes what a run left on the engine, and what runs of more than a day ago did. What has no name or label of ours is
+ * Removes what a run left on the engine, and what runs of more than a day ago did; with null only the latter. What has no name or label of ours is
  * never touched; nor is what a run of another id may be building now.
  *
  * @returns how many names and images are gone
@@ -23,15 +23,16 @@ export async function removeNames(daemon: Daemon, names: readonly string[]): Pro
  */
 export async function cleanEngine(
   daemon: Daemon,
-  runId: string,
+  runId: string | null,
   signal: AbortSignal,
   now = Date.now(),
 ): Promise<number> {
+  const run = runId === null ? null : runPart(runId);
   let removed = 0;
   for (const image of await daemon.images(signal)) {
     for (const name of image.RepoTags.filter((tag) => tag.startsWith(`${OUR_HOST}/`))) {
       const ours = readName(name);
-      if (ours === undefined || (ours.run !== runPart(runId) && now - ours.at < STALE_MS)) continue;
+      if (ours === undefined || (ours.run !== run && now - ours.at < STALE_MS)) continue;
       if (await daemon.remove(name, signal)) removed++;
     }
   }
@@ -44,3 +45,7 @@ export async function cleanEngine(
   }
   return removed;
 }
+
+/** Removes what runs of more than a day ago left on the engine, as far as it comes in a minute. @returns how much that was */
+export const sweepEngine = (daemon: Daemon, signal: AbortSignal): Promise<number> =>
+  cleanEngine(daemon, null, AbortSignal.any([signal, AbortSignal.timeout(REMOVE_WITHIN_MS)]));

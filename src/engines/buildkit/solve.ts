@@ -1,15 +1,13 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { FactoryError } from '../../common/errors.js';
+import { buildFailure } from './build-failure.js';
 import type { BuildLog } from './build-log.js';
 import type { Daemon } from './daemon.js';
-import { TooLong } from './docker-client.js';
-import { engineDiskFull, engineUnavailable, saysDaemonFault, saysDiskFull } from './docker-error.js';
-import { type Instruction, instructionOf } from './instructions.js';
+import { engineUnavailable } from './docker-error.js';
+import type { Instruction } from './instructions.js';
 import { messagesOf } from './messages.js';
 import { RUN_LABEL } from './names.js';
-import { plainText } from './plain-text.js';
-import { BASE_ARGUMENT, HEADER_LINES, type Recipe, USER_ARGUMENT } from './recipe.js';
+import { BASE_ARGUMENT, type Recipe, USER_ARGUMENT } from './recipe.js';
 import { withSession } from './session.js';
 import { readTrace } from './trace.js';
 
@@ -21,13 +19,6 @@ const messageSchema = z.object({
 });
 
 const DOCKERFILE = 'Dockerfile';
-/** Of one platform: below what an attempt of the activity may take, so that it ends with what was printed. */
-const BUILD_MS = 40 * 60_000;
-
-/** A step's program is of another machine's kind, and nothing here emulates that. */
-export class CannotRun extends Error {
-  override readonly name = 'CannotRun';
-}
 
 export interface Solve {
   /** The image, for messages. */
@@ -44,6 +35,8 @@ export interface Solve {
   /** Of the machine that the engine runs on. */
   native: string;
   runId: string;
+  /** For all of it, in milliseconds. */
+  limitMs: number;
   log: BuildLog;
 }
 
@@ -51,7 +44,7 @@ export interface Solve {
  * Has the engine build one platform; the result stays there under its name. What it tells goes into the log.
  *
  * @throws FactoryError `BuildFailed` naming the instruction that failed, or a fault of the engine
- * @throws CannotRun when the engine can't run programs of that platform
+ * @throws CannotRun when the engine can't run programs of that platform; TooLong
  */
 export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): Promise<void> {
   const { recipe, log } = task;
@@ -85,58 +78,13 @@ export async function solve(task: Solve, daemon: Daemon, signal: AbortSignal): P
     }
   };
   await withSession(daemon.client, files, signal, (session) => {
-    const call = { signal, query: { ...query, session }, limitMs: BUILD_MS };
+    const call = { signal, query: { ...query, session }, limitMs: task.limitMs };
     return daemon.client.stream('POST', '/build', call, read);
-  }).catch((error: unknown) => {
-    if (!(error instanceof TooLong)) throw error;
-    failure = error.message;
   });
   signal.throwIfAborted();
   if (failure !== undefined) {
     log.line(`ERROR: ${failure}`);
-    throw failed(failure, task, daemon);
+    throw buildFailure(failure, task, daemon.name);
   }
   if (!done) throw engineUnavailable(daemon.name, 'it ended in the middle of a build');
-}
-
-const NO_SUCH_MACHINE = /exec format error/i;
-
-/** What BuildKit puts around the reason: where it was (we say it better), and the whole command again. */
-const AROUND =
-  /^(?:failed to solve(?: with frontend [\w.]+)?: |failed to create LLB definition: |dockerfile parse error (?:on )?line \d+: |executor failed running \[.*\]: |process ".*" did not complete successfully: )+/s;
-
-/** What the end of a build means. */
-function failed(
-  message: string,
-  { image, instructions, platform, native, log }: Solve,
-  daemon: Daemon,
-): Error {
-  const step = log.failed();
-  const printed = step?.last ?? log.lastLines().slice(-3);
-  const why = (step?.error || message).replace(AROUND, '');
-  const instruction = instructionFor(message, step?.name ?? '', instructions);
-  if (saysDiskFull([why, ...printed].join('\n'))) return engineDiskFull(daemon.name);
-  if (platform !== native && NO_SUCH_MACHINE.test([why, ...printed].join('\n')))
-    return new CannotRun(`the engine can't run programs of ${platform}`);
-  if (instruction === undefined && saysDaemonFault(message)) return engineUnavailable(daemon.name, message);
-  const where =
-    instruction === undefined
-      ? ''
-      : ` at line ${instruction.line} (${plainText(`${instruction.keyword} ${instruction.rest}`, 200)})`;
-  const last = printed.length === 0 ? '' : `; it printed: ${plainText(printed.slice(-3).join(' | '), 400)}`;
-  return new FactoryError(
-    'BuildFailed',
-    `${image} for ${platform}: the template's dockerfile fails${where}: ${plainText(why, 300)}${last}`,
-  );
-}
-
-function instructionFor(
-  message: string,
-  step: string,
-  instructions: readonly Instruction[],
-): Instruction | undefined {
-  const line = /\bline (\d+)\b/.exec(step === '' ? message : '')?.[1];
-  if (line === undefined) return instructionOf(step, instructions);
-  const at = Number(line) - HEADER_LINES;
-  return instructions.findLast((one) => one.line > 0 && one.line <= at);
 }
