@@ -74,7 +74,7 @@ it(
       const [first, variable = ''] = words(line);
       if (first === 'export')
         env[variable.slice(0, variable.indexOf('='))] = variable.slice(variable.indexOf('=') + 1);
-      else if (line === 'npm run worker') await startWorkerProcess(env);
+      else if (line === 'npm run worker') await startWorkers(env);
       else output.set(shown.replace('npm run -s image-factory -- ', ''), await shell(line));
     }
     const said = (command: string): string =>
