@@ -34,6 +34,12 @@ async function clone(directory: string): Promise<string> {
   return folder;
 }
 
+/** The reader's worker, and one of another host: it shares the evidence alone, and has nothing that the first one built. */
+async function startWorkers(env: Record<string, string>): Promise<void> {
+  const elsewhere = { CONTENT_DIR: `${env.CONTENT_DIR}-2`, TRIVY_CACHE_DIR: `${env.TRIVY_CACHE_DIR}-2` };
+  await Promise.all([env, { ...env, ...elsewhere }].map((one) => startWorkerProcess(one)));
+}
+
 it(
   'the README’s section on builds, word for word, makes copies that trust the company’s CA',
   async () => {
