@@ -91,7 +91,7 @@ export async function killAt(
       world,
       async (seen) => {
         await (await worker)?.kill9();
-        await seen?.gone;
+        await seen?.gone();
         kills.push({ point, running: (await world.pending(run)).filter(({ started }) => started) });
       },
       run,

@@ -15,8 +15,11 @@ export interface Seen {
   body: string;
   /** Milliseconds, monotonic. */
   at: number;
-  /** Settles when its connection or its answer has ended. */
-  gone: Promise<unknown>;
+  /**
+   * Waits until its connection or its answer has ended. What is left of its body is dropped: a connection with unread bytes
+   * does not tell that the other side has died (Node closes it after five minutes).
+   */
+  gone(): Promise<unknown>;
 }
 
 export type How =
@@ -104,7 +107,10 @@ export async function startFaultyProxy(behind: string): Promise<FaultyProxy> {
       url,
       body: body?.toString('utf8') ?? '',
       at: performance.now(),
-      gone,
+      gone: () => {
+        incoming.resume();
+        return gone;
+      },
     };
     seen.push(one);
     for (const look of watchers) await look(one);
