@@ -66,6 +66,11 @@ const inActivity = <T>(
   info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {},
 ): Promise<T> => new MockActivityEnvironment(info).run<[], T, () => Promise<T>>(activity);
 
+/** An image's build that goes as the step does. */
+const building = (step: () => Promise<unknown>) => async () => {
+  await step();
+  return { digest: digestOf('built'), mediaType: '', platforms: [] };
+};
 const rest = { pushImage: async () => ({}), verifyImage: async () => ({}) };
 
 /** The failure at the bottom of what a workflow ended with. */
@@ -86,14 +91,14 @@ describe('how often a step is tried', () => {
       'handed back',
       'fails',
     ]);
-    const start = await workerOf({ buildImage: step, ...rest });
+    const start = await workerOf({ buildImage: building(step), ...rest });
     await (await start(WORKFLOW.mirrorImage, task)).result();
     expect(told).toEqual([0, 0, 0, 0, 1, 1, 2]);
   });
 
   it('ends at the last failure that is allowed to its type', async () => {
     const { step, told } = scripted(['fails', 'handed back', 'fails', 'fails']);
-    const start = await workerOf({ buildImage: step, ...rest });
+    const start = await workerOf({ buildImage: building(step), ...rest });
     const failure = await failureOf((await start(WORKFLOW.mirrorImage, task)).result());
     expect(failure).toMatchObject({ type: 'ScannerFailed', nonRetryable: true });
     expect(told).toEqual([0, 1, 1, 2]);
@@ -128,7 +133,7 @@ describe('a step that does not end when it is told to', () => {
     const hung = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const start = await workerOf({ buildImage: step, ...rest });
+    const start = await workerOf({ buildImage: building(step), ...rest });
     onTestFinished(release);
     await (await start(WORKFLOW.mirrorImage, task)).result();
     expect(told).toEqual([0, 1, 1]);
