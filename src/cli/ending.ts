@@ -54,7 +54,7 @@ function printAttention({ attention, counts }: RunResult, terminal: Terminal): v
 function printChanges(report: ReportRef | null, terminal: Terminal): void {
   if (!report || report.changes === undefined) return; // a worker of an older version
   if (report.changes === null) {
-    terminal.line('changed: there is no earlier run of this registry and account to compare with');
+    terminal.line('changed: there is no earlier run of this registry, account and selection to compare with');
     return;
   }
   const { since, lines, more } = report.changes;

@@ -36,8 +36,8 @@ export function printPlan(plan: PlanResult, terminal: Terminal): void {
 }
 
 const OTHERS: Record<PlannedEngine['onUnbuildablePlatform'], string> = {
-  fail: 'an image with another platform fails',
-  copy: 'other platforms are copied as they are',
+  fail: 'an image with a platform that it can’t build fails',
+  copy: 'other platforms are copied with labels only',
   skip: 'other platforms are left out',
 };
 

@@ -80,5 +80,23 @@ export function dockerfileFaults(body: string): BodyFault[] {
     const message = faultOf(instruction);
     if (message !== undefined) faults.push({ line: instruction.line, message });
   }
-  return faults;
+  return [...faults, ...baseUserFaults(instructions)];
+}
+
+/** An argument that was not asked for is empty, and an image whose user is empty runs as root. */
+function baseUserFaults(instructions: readonly Instruction[]): BodyFault[] {
+  const asked = instructions.findIndex(
+    ({ keyword, rest }) => keyword === 'ARG' && /(?:^|\s)BASE_USER(?:=|\s|$)/.test(rest),
+  );
+  return instructions.flatMap(({ keyword, rest, line }, at) =>
+    keyword === 'USER' && /\$\{?BASE_USER\b/.test(rest) && (asked < 0 || asked > at)
+      ? [
+          {
+            line,
+            message:
+              'has USER $BASE_USER without ARG BASE_USER above it: the user would be empty, which is root',
+          },
+        ]
+      : [],
+  );
 }

@@ -10,7 +10,12 @@ export function noteOf(outcome: ImageOutcome): string {
       const sent = push.uploadedBytes === 0 ? 'nothing to send' : `${megabytes(push.uploadedBytes)} sent`;
       const warned =
         verdict === null ? 'unscanned' : verdict.decision === 'warn' ? `warning: ${ruleOf(outcome)}` : null;
-      return [`${platforms(built.platforms.length)} verified`, sent, warned].filter(Boolean).join(', ');
+      const steps = (outcome.templateSteps ?? [])
+        .filter(({ ok }) => !ok)
+        .map(({ name }) => `step ${name} failed`);
+      return [`${platforms(built.platforms.length)} verified`, sent, warned, ...steps]
+        .filter(Boolean)
+        .join(', ');
     }
     case 'rescanned':
       return decidingVerdict(outcome).decision === 'warn'

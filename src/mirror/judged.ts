@@ -15,7 +15,7 @@ const isOfPolicy = ({ policyDigest }: Judgement, { gatherScan }: RunConfig): boo
 export function whyScan(config: RunConfig, last: VerdictSummary | null): string | null {
   if (!config.scan) return null;
   if (last === null) return 'no scan of it is on record';
-  if (!isOfPolicy(last, config)) return 'the policy changed since its last scan';
+  if (!isOfPolicy(last, config)) return 'the policy or a scanner changed since its last scan';
   // Its fix or an exception may have come since; and a blocked image must not pass for a good one.
   return last.decision === 'block' ? 'its last scan blocked it' : null;
 }

@@ -9,7 +9,15 @@ export type Changes = z.infer<typeof changesSchema>;
 /** The part of an earlier report that is compared; one of an older version may have more or less of the rest. */
 export const earlierSchema = z.object({
   run: z.object({ id: z.string(), finishedAt: z.string() }),
-  configuration: z.object({ registry: z.string(), account: z.string() }).nullable(),
+  configuration: z
+    .object({
+      registry: z.string(),
+      account: z.string(),
+      infra: z.array(z.string()).optional(),
+      include: z.array(z.string()).optional(),
+      exclude: z.array(z.string()).optional(),
+    })
+    .nullable(),
   images: z.array(
     z.object({
       image: z.string(),

@@ -5,7 +5,7 @@ import type { Report } from './schema.js';
 /** What is different from the last run; said also when nothing is. */
 export function changesSection({ changes }: Report): Markup {
   if (changes === null)
-    return html`<p>There is no earlier run of this registry and account to compare with.</p>`;
+    return html`<p>There is no earlier run of this registry, account and selection to compare with.</p>`;
   const { since, appeared, gone, changed, fields } = changes;
   const rows = [
     ...appeared.map((image) => ({ image, kind: 'new', what: 'was not there before' })),

@@ -74,6 +74,8 @@ export function buildReport(
             account: config.harness.account,
             answeredBy: summary.answeredBy,
             sourceRegistries: config.sourceRegistries,
+            include: config.include,
+            exclude: config.exclude,
             infra: config.infra,
             modifyDefault: config.modifyDefault,
             gatherScanTemplate: templateOf(config.gatherScan, config.gatherScan.digest, extras),

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { RunSummaryForReport } from '../contract/activities.js';
+import type { RunConfig } from '../contract/run.js';
 import type { EvidenceStore } from '../store/evidence.js';
 import { type Earlier, earlierSchema } from './changes.js';
 
@@ -30,10 +32,25 @@ async function readJson<T>(
 export const readLatest = (evidence: EvidenceStore, signal?: AbortSignal): Promise<Pointer | undefined> =>
   readJson(evidence, LATEST, pointerSchema, signal);
 
+/**
+ * Of the same registry, account and selection: a run of a few images would have all others of the account gone. Reports of
+ * an older version do not say what they were to look at.
+ */
+function isOfTheSame({ configuration: before }: Earlier, config: RunConfig): boolean {
+  if (before?.registry !== config.registry || before.account !== config.harness.account) return false;
+  const same = (was: readonly string[] | undefined, is: readonly string[]): boolean =>
+    was === undefined || isDeepStrictEqual(was.toSorted(), is.toSorted());
+  return (
+    same(before.infra, config.infra) &&
+    same(before.include, config.include) &&
+    same(before.exclude, config.exclude)
+  );
+}
+
 const previousKey = (runId: string): string => `runs/${runId}/previous.json`;
 
 /**
- * The report to compare with: the last one of the same registry and account. Which run came before is written down
+ * The report to compare with: the last one of the same registry, account and selection. Which run came before is written down
  * before this run is the latest itself, so that a retry finds the same one.
  *
  * @throws FactoryError `EvidenceUnavailable`
@@ -53,12 +70,7 @@ export async function readPrevious(
     if (pointer === undefined || !/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(pointer.runId)) return undefined;
     const key = `runs/${pointer.runId}/report.json`;
     const earlier = await readJson(evidence, key, earlierSchema, signal);
-    if (
-      earlier !== undefined &&
-      earlier.configuration?.registry === config.registry &&
-      earlier.configuration.account === config.harness.account
-    )
-      return { earlier, key };
+    if (earlier !== undefined && isOfTheSame(earlier, config)) return { earlier, key };
     id = pointer.runId;
   }
   return undefined;

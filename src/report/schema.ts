@@ -166,6 +166,8 @@ export const reportSchema = z
         account: z.string(),
         answeredBy: z.string().nullable().describe('Which Harness API answered.'),
         sourceRegistries: z.array(z.string()),
+        include: z.array(z.string()).describe('Of the run’s input: only these images were looked at.'),
+        exclude: z.array(z.string()).describe('Of the run’s input: these were not.'),
         infra: z.array(z.enum(INFRAS)),
         modifyDefault: z.boolean(),
         gatherScanTemplate: templateSchema,
@@ -197,7 +199,7 @@ export const reportSchema = z
       ),
     changes: changesSchema
       .nullable()
-      .describe('Null when there is no earlier run of this registry and account.'),
+      .describe('Null when there is no earlier run of this registry, account and selection.'),
     traffic: trafficSchema,
     evidence: z.array(evidenceFileSchema).describe('Every file that this report rests on, and its hash.'),
     needsAttention: z.array(attentionSchema),

@@ -55,7 +55,10 @@ function ending({ report, accounts, undo }: RunResult, taskQueue: string): strin
 function changesText(changes: ReportRef['changes']): string[] {
   if (changes === undefined) return [];
   if (changes === null)
-    return ['', '**Changed**: there is no earlier run of this registry and account to compare with'];
+    return [
+      '',
+      '**Changed**: there is no earlier run of this registry, account and selection to compare with',
+    ];
   const { since, lines, more } = changes;
   const title = `**Changed** since the run of ${since.slice(0, 16).replace('T', ' ')} UTC:`;
   if (lines.length === 0) return ['', `${title} nothing`];

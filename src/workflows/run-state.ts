@@ -42,6 +42,8 @@ export class RunState {
   readonly steering = new Steering(() => this.#show());
   readonly goodFields: GoodField[] = [];
   readonly counts = noCounts();
+  /** Steps of templates that failed and may. */
+  failedSteps = 0;
   /** Images that need a person, the first few. */
   readonly attention: ImageEnd[] = [];
   readonly #open = new Set<ResolvedItem>();
@@ -93,6 +95,8 @@ export class RunState {
     if (item.state !== 'unresolved') this.#open.delete(item);
     if (item.target !== null) this.#running.delete(item.target);
     this.counts[outcome.kind]++;
+    if ('templateSteps' in outcome)
+      this.failedSteps += outcome.templateSteps?.filter(({ ok }) => !ok).length ?? 0;
     const good = outcome.kind === 'mirrored' || outcome.kind === 'rescanned' || outcome.kind === 'unchanged';
     const { target } = item;
     if (good && target !== null) {

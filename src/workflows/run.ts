@@ -170,8 +170,12 @@ export class Run {
    * @returns the failure of one that may not fail
    */
   async afterRun(failure: Failure | null, report: ReportRef | null): Promise<Failure | null> {
-    const { counts } = this.state;
-    const sentence = failure?.message ?? `${this.state.done()} images: all as they should be`;
+    const { counts, failedSteps } = this.state;
+    const images = this.state.done();
+    const good = images === 1 ? '1 image: as it should be' : `${images} images: all as they should be`;
+    const sentence =
+      failure?.message ??
+      (failedSteps === 0 ? good : `${good}, but steps of templates failed (${failedSteps})`);
     const event = { result: { ok: failure === null, sentence, counts, report } };
     const steps = this.#steps;
     const limitMs = timeAfterReport(this.deadlineAt);

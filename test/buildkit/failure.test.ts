@@ -57,7 +57,9 @@ describe('a program of another machine’s kind', () => {
   ])('is the template’s mistake: %s', (_what, last) => {
     expect(failure({ step: { error: exited, last } })).toMatchObject({
       type: 'BuildFailed',
-      message: expect.stringMatching(/at line 1 \(RUN \.\/x\): exit code: 255; it printed: .*format error/),
+      message: expect.stringMatching(
+        /at line 1 of the template’s dockerfile \(RUN \.\/x\): exit code: 255; it printed: .*format error/,
+      ),
     });
   });
 

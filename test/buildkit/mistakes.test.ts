@@ -27,11 +27,19 @@ describe('a mistake in the dockerfile', () => {
     [
       'a program that fails',
       '# first\nENV A=b\nRUN echo why; \\\n  exit 3\nRUN true',
-      /at line 3 \(RUN echo why; exit 3\): .*exit code: 3; it printed: why/,
+      /at line 3 of the template’s dockerfile \(RUN echo why; exit 3\): .*exit code: 3; it printed: why/,
     ],
-    ['an unknown instruction', 'ENV A=b\n\nRUNN true', /at line 3 \(RUNN true\): .*unknown instruction/],
-    ['a file that is not there', 'WORKDIR /x\nCOPY nope /x', /at line 2 \(COPY nope \/x\): .*not found/],
-    ['an instruction without what it needs', 'ENV', /at line 1 \(ENV\)/],
+    [
+      'an unknown instruction',
+      'ENV A=b\n\nRUNN true',
+      /at line 3 of the template’s dockerfile \(RUNN true\): .*unknown instruction/,
+    ],
+    [
+      'a file that is not there',
+      'WORKDIR /x\nCOPY nope /x',
+      /at line 2 of the template’s dockerfile \(COPY nope \/x\): .*not found/,
+    ],
+    ['an instruction without what it needs', 'ENV', /at line 1 of the template’s dockerfile \(ENV\)/],
     ['a second base', 'FROM scratch\nCOPY a /a', /may not begin another image/],
   ])('names the line of %s, and is not tried again', async (_what, body, message) => {
     const { error } = await failing(body, { a: 'a' });

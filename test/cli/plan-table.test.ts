@@ -36,7 +36,7 @@ describe('a plan', () => {
     const state = { version: '20.10.24', platforms: ['linux/amd64', 'linux/386'] };
     printResult(plan({ engine: { onUnbuildablePlatform: 'copy', state } }), false, terminal);
     expect(terminal.out()).toContain(
-      'build: Docker Engine 20.10.24 for linux/amd64, linux/386; other platforms are copied as they are\n',
+      'build: Docker Engine 20.10.24 for linux/amd64, linux/386; other platforms are copied with labels only\n',
     );
     const none = screen();
     const fault = 'nothing answers at DOCKER_HOST: start it';

@@ -90,3 +90,15 @@ describe('the body of a Dockerfile', () => {
     expect(faults(body)).toEqual(['1: is empty: leave it out, or say what to RUN, COPY, ENV, …']);
   });
 });
+
+describe('the user of the source', () => {
+  it.each([
+    ['USER root\nENV A=1\nUSER $BASE_USER', [3]],
+    ['USER ${BASE_USER}\nARG BASE_USER', [1]],
+    ['USER root\nARG BASE_USER\nUSER $BASE_USER', []],
+    ['ARG BASE_USER=nobody\nUSER ${BASE_USER}', []],
+  ])('is asked for before it is gone back to: %j', (body, lines) => {
+    const faults = dockerfileFaults(body).filter(({ message }) => message.includes('ARG BASE_USER'));
+    expect(faults.map(({ line }) => line)).toEqual(lines);
+  });
+});

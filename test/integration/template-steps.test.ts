@@ -28,7 +28,7 @@ describe('steps of templates', () => {
     expect(about.get('after-build')?.image?.digest).toBe(digestOf('made/a:1'));
     expect(about.get('after-run')?.result).toMatchObject({
       ...{ ok: true, counts: { mirrored: 1 }, report: { json: 'report.json' } },
-      sentence: '1 images: all as they should be',
+      sentence: '1 image: as it should be',
     });
     expect((result as RunResult).templateSteps?.map(({ at }) => at)).toEqual([
       ...['before-gather', 'after-gather', 'after-run'],

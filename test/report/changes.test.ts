@@ -60,6 +60,24 @@ describe('changed since the last run', () => {
     });
   });
 
+  it('passes over runs that looked at other images, whose fields are not gone', async () => {
+    const reports = await Reports.create();
+    await reports.write([mirrored('a/b:1'), mirrored('c/d:1')], monday);
+    const some = { ...config, include: ['a/b'] };
+    await reports.write([mirrored('a/b:1')], {
+      runId: 'some',
+      finishedAt: '2026-03-02T03:00:00.000Z',
+      config: some,
+    });
+    expect(await changesOf(reports, [mirrored('a/b:1'), mirrored('c/d:1')], tuesday)).toMatchObject({
+      ...{ since: { run: 'monday' }, appeared: [], gone: [], fields: [] },
+    });
+    const wednesday = { runId: 'wednesday', finishedAt: '2026-03-04T02:00:00.000Z', config: some };
+    expect(await changesOf(reports, [mirrored('a/b:2')], wednesday)).toMatchObject({
+      ...{ since: { run: 'some' }, appeared: ['a/b:2'], gone: ['a/b:1'] },
+    });
+  });
+
   it('says that there is nothing to compare the first run with', async () => {
     const reports = await Reports.create();
     const { html, json } = await reports.write([mirrored('a/b:1')], monday);

@@ -52,7 +52,7 @@ export function buildFailure(message: string, build: FailedBuild, engine: string
   const where =
     instruction === undefined
       ? ''
-      : ` at line ${instruction.line} (${plainText(`${instruction.keyword} ${instruction.rest}`, 200)})`;
+      : ` at line ${instruction.line} of the template’s dockerfile (${plainText(`${instruction.keyword} ${instruction.rest}`, 200)})`;
   const last = printed.length === 0 ? '' : `; it printed: ${plainText(printed.slice(-3).join(' | '), 400)}`;
   return new FactoryError(
     'BuildFailed',
