@@ -39,7 +39,7 @@ describe('the plan says', () => {
     await scanned(sides, image, { policyDigest: digestOf('an older policy') });
     expect(await planOne(sides)).toMatchObject({
       state: 'needs-scan',
-      reason: expect.stringContaining('policy changed'),
+      reason: expect.stringContaining('policy or a scanner changed'),
     });
     await scanned(sides, image, { decision: 'block' });
     expect(await planOne(sides)).toMatchObject({
