@@ -1,3 +1,4 @@
+import './worker/compile-late.js';
 import { explain } from './cli/exit.js';
 import { runWorker } from './worker/run-worker.js';
 

@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { FactoryError } from './errors.js';
+import { inPlaceAgent } from './in-place.js';
 
 /** localhost, 127.0.0.0/8 and [::1], as the URL parser writes them: what never leaves the machine. */
 export const isLoopback = (hostname: string): boolean =>
@@ -13,6 +14,8 @@ export interface ConnectionOptions {
   connectMs?: number;
   /** Ceiling of connections to one host; none when absent. */
   perHost?: number;
+  /** For those who copy what they receive at once: see {@link inPlaceAgent}. Not for what a proxy brings. */
+  inPlace?: boolean;
 }
 
 /**
@@ -24,7 +27,7 @@ export class Connections {
   readonly #outside: Dispatcher;
 
   /** @throws FactoryError `InvalidInput` when a proxy is no URL; it is not echoed, since it may hold a password. */
-  constructor({ ca, connectMs, perHost }: ConnectionOptions = {}) {
+  constructor({ ca, connectMs, perHost, inPlace }: ConnectionOptions = {}) {
     const trust = ca === undefined ? {} : { secureContext: contextOf(ca) };
     const options = {
       ...(perHost === undefined ? {} : { connections: perHost }),
@@ -32,7 +35,7 @@ export class Connections {
       requestTls: trust, // to the host, through a proxy
       proxyTls: trust,
     };
-    this.#direct = new Agent(options);
+    this.#direct = inPlace ? inPlaceAgent(options) : new Agent(options);
     this.#outside = proxyOf(options) ?? this.#direct;
   }
 

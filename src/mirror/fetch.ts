@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
 import type { StepContext } from '../common/step.js';
@@ -17,7 +16,7 @@ import {
 import { isIndexType } from '../registry/media-types.js';
 import { platformOf, platformWanted } from '../registry/platform.js';
 import { atDigest, splitReference } from '../registry/reference.js';
-import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
+import type { ByteStream, Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { Arriving, ContentStore } from '../store/content.js';
 
 /** One platform of an image: everything that a runtime on it would pull. */
@@ -86,14 +85,13 @@ export class SourceFetcher {
         'ImageUnsupported',
         `The config ${name} is larger than ${MAX_CONFIG_BYTES} bytes.`,
       );
-    const release = this.content.lease([descriptor.digest]);
-    try {
-      await this.blob(reference, descriptor, { signal });
+    for (let fetched = 0; ; fetched++) {
       const bytes = await this.content.read(descriptor.digest, MAX_CONFIG_BYTES);
       if (bytes !== undefined) return bytes;
-      throw new FactoryError('TransferCorrupt', `The config ${name} was damaged on this worker's disk.`);
-    } finally {
-      release();
+      // No lease: what has just come is the last to be evicted, and it can be fetched once more.
+      if (fetched === 2)
+        throw new FactoryError('TransferCorrupt', `The config ${name} was damaged on this worker's disk.`);
+      await this.blob(reference, descriptor, { signal });
     }
   }
 
@@ -113,7 +111,7 @@ export class SourceFetcher {
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Arriving {
     const repository = splitReference(reference);
-    const download = (signal: AbortSignal, from: number): Promise<Readable> =>
+    const download = (signal: AbortSignal, from: number): Promise<ByteStream> =>
       this.registry.blob(repository, descriptor, signal, from);
     return this.content.arrive(descriptor, download, options);
   }

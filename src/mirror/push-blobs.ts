@@ -137,7 +137,7 @@ class BlobPush {
     const { content, fetcher } = this.dependencies;
     let arriving: Arriving | undefined;
     const open = (part?: BlobPart) => {
-      if (this.made) return content.open(this.blob.digest, part);
+      if (this.made) return content.open(this.blob.digest, part ?? { from: 0, length: this.blob.size });
       arriving ??= fetcher.arrive(this.task.source, this.blob, { signal });
       return arriving.open(part);
     };

@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import type { Digest, Reference } from '../contract/brand.js';
 import { formatReference, parseReference, type Repository, splitReference } from './reference.js';
-import type { BlobPart, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
+import type { BlobPart, ByteStream, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
 
 /** How long a place that limited us is asked last, where it does not say itself. */
 const LIMITED_MS = 60_000;
@@ -50,7 +49,7 @@ export class AlternateSources implements Registry {
     descriptor: Descriptor,
     signal?: AbortSignal,
     from?: number,
-  ): Promise<Readable> {
+  ): Promise<ByteStream> {
     const stream = await this.#any(repository, signal, (place) =>
       this.inner.blob(place, descriptor, signal, from),
     );

@@ -1,12 +1,11 @@
-import type { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { networkError } from './errors.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
-import { guarded } from './size-guard.js';
+import { exactly } from './size-guard.js';
 import { type Answer, discard } from './transport.js';
-import type { Descriptor } from './types.js';
+import type { ByteStream, Descriptor } from './types.js';
 
 /** A blob, in words for a message. */
 export const blobName = (repository: Repository, digest: Digest): string =>
@@ -85,7 +84,7 @@ export async function openBlob(
   descriptor: Descriptor,
   signal: AbortSignal | undefined,
   from = 0,
-): Promise<Readable> {
+): Promise<ByteStream> {
   const { digest, size } = descriptor;
   const call: Call = { ...callFor('GET', 'pull', repository, digest, signal), streaming: true };
   let answer = await exchange.send(from === 0 ? call : { ...call, headers: { range: `bytes=${from}-` } });
@@ -104,18 +103,12 @@ export async function openBlob(
       `${call.what} should have ${coming} bytes${rest ? ` from ${from} on` : ''}, but ${answer.url.host} offers ${Number(length)}`,
     );
   }
-  let counted = 0;
-  return guarded(answer.body, {
+  const { body } = answer;
+  const bytes = exactly(body, {
     size: coming,
-    onBytes: (passed) => {
-      answer.received(passed - counted);
-      counted = passed;
-    },
     skip: rest ? 0 : from,
     what: call.what,
-    translate: (error) => {
-      if (!signal?.aborted) return networkError(error, answer.url.host);
-      return signal.reason instanceof Error ? signal.reason : error;
-    },
+    translate: (error) => (signal?.aborted ? signal.reason : networkError(error, answer.url.host)),
   });
+  return { [Symbol.asyncIterator]: () => bytes, destroy: () => body.destroy() };
 }

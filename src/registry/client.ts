@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Digest, Reference } from '../contract/brand.js';
 import { Authorizer, unlessAborted } from './auth.js';
 import { headBlob, openBlob } from './blobs.js';
@@ -13,7 +12,7 @@ import type { Repository } from './reference.js';
 import { abandonSession, openSession } from './session.js';
 import type { HostStats } from './traffic.js';
 import { DEFAULT_TIMEOUTS, type Timeouts, Transport } from './transport.js';
-import type { BlobPart, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
+import type { BlobPart, ByteStream, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
 import { Uploader } from './upload.js';
 import { MemoryUploadSessions, type UploadSessions } from './upload-sessions.js';
 
@@ -92,7 +91,7 @@ export class RegistryClient implements Registry {
     descriptor: Descriptor,
     signal?: AbortSignal,
     from?: number,
-  ): Promise<Readable> {
+  ): Promise<ByteStream> {
     return openBlob(this.#exchange, repository, descriptor, signal, from);
   }
 

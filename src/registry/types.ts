@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Digest, Reference } from '../contract/brand.js';
 import type { Repository } from './reference.js';
 
@@ -13,6 +12,15 @@ export interface Descriptor {
 export interface BlobPart {
   from: number;
   length: number;
+}
+
+/**
+ * Bytes on their way, in pieces as they come. A piece is the reader's until it asks for the one after the next, or
+ * destroys the stream: then its buffer may get other bytes.
+ */
+export interface ByteStream extends AsyncIterable<Buffer> {
+  /** Gives up what has not come yet, and what has. */
+  destroy(): void;
 }
 
 /** A manifest or index exactly as the registry holds it. */
@@ -55,12 +63,12 @@ export interface Registry {
     descriptor: Descriptor,
     signal?: AbortSignal,
     from?: number,
-  ): Promise<Readable>;
+  ): Promise<ByteStream>;
   /**
    * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded, going on with an upload that
    * broke off before. `open` gives the bytes of the part (of all without one) anew, and its own errors come out as they
-   * are; a buffer is not looked at any more when the one after the next is asked for. Each (repository, digest) is looked at once in a client's life: a second
-   * call, also one at the same time, answers `present`. `onBytes` gets the sum that is there or sent; it goes back when an
+   * are; a buffer is not looked at any more when the one after the next is asked for. Each (repository, digest) is looked
+   * at once in a client's life: a second call, also one at the same time, answers `present`. `onBytes` gets the sum that is there or sent; it goes back when an
    * upload does.
    */
   ensureBlob(

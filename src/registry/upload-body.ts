@@ -5,7 +5,7 @@ import { RegistryError } from './errors.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
 import { uploadCall } from './session.js';
-import { wrongSize } from './size-guard.js';
+import { exactly } from './size-guard.js';
 import { type Answer, discard } from './transport.js';
 import type { BlobPart, Descriptor } from './types.js';
 
@@ -47,17 +47,21 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
       ourError ??= { error };
     });
   const count = exchange.counter(url.host);
-  const body = exactly(source, part.length, {
+  let counted = 0;
+  const body = exactly(source, {
+    size: part.length,
     what,
-    onBytes: (length, sent) => {
-      count(length);
+    onBytes: (sent) => {
+      count(sent - counted);
+      counted = sent;
       // All is sent: from here the registry works, and the transport's own limit counts.
       if (sent < part.length) watch.refresh();
       else clearTimeout(watch);
       task.onBytes?.(part.from + sent);
     },
-    onError: (error) => {
+    translate: (error) => {
       ourError ??= { error };
+      return error;
     },
   });
   const signal = AbortSignal.any([stalled.signal, ...(task.signal ? [task.signal] : [])]);
@@ -88,30 +92,5 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
     // Ends it also where nobody has begun to read it. Not waited for: it may be waiting for bytes that don't come.
     void body.return(undefined).catch(() => {});
     if (source instanceof Readable) source.destroy();
-  }
-}
-
-/**
- * The bytes of `source`, which must be `size` of them.
- *
- * @param watch gets the length of each buffer and the sum; and what goes wrong here, since that is not the registry's
- */
-async function* exactly(
-  source: AsyncIterable<Buffer>,
-  size: number,
-  watch: { what: string; onBytes: (length: number, sum: number) => void; onError: (error: unknown) => void },
-): AsyncGenerator<Buffer> {
-  let sum = 0;
-  try {
-    for await (const chunk of source) {
-      sum += chunk.length;
-      if (sum > size) throw wrongSize(watch.what, size, 'has more');
-      watch.onBytes(chunk.length, sum);
-      yield chunk;
-    }
-    if (sum < size) throw wrongSize(watch.what, size, `ended after ${sum}`);
-  } catch (error) {
-    watch.onError(error);
-    throw error;
   }
 }

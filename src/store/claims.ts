@@ -31,7 +31,7 @@ export class Claims {
   /** A path that is the caller's alone until {@link release}. A file is there if somebody left one. */
   async claim(key: string): Promise<string> {
     const own = join(this.directory, `${writerName()}.${key}`);
-    const left = (await this.unclaimed()).filter((one) => one.key === key);
+    const left = await this.unclaimed(key);
     let taken = false;
     for (const { path } of left.toSorted((a, b) => b.size - a.size)) {
       if (taken) await rm(path, { force: true });
@@ -45,12 +45,12 @@ export class Claims {
     await moved(path, join(this.directory, `${key}.${this.ending}`));
   }
 
-  /** What nobody is busy with. */
-  async unclaimed(): Promise<Unclaimed[]> {
+  /** What nobody is busy with, of one key or of all. */
+  async unclaimed(wanted?: string): Promise<Unclaimed[]> {
     const found: Unclaimed[] = [];
     for (const name of await readdir(this.directory)) {
       const key = this.keyOf(name);
-      if (key === undefined) continue;
+      if (key === undefined || (wanted !== undefined && key !== wanted)) continue;
       const path = join(this.directory, name);
       const stats = await stat(path).catch(() => undefined); // taken just now
       if (stats === undefined) continue;

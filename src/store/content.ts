@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '../contract/brand.js';
-import type { BlobPart, Descriptor } from '../registry/types.js';
+import type { BlobPart, ByteStream, Descriptor } from '../registry/types.js';
 
 /** A blob that is there, or on its way. */
 export interface Arriving {
@@ -57,13 +57,13 @@ export interface ContentStore {
    */
   ensure(
     descriptor: Descriptor,
-    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<ByteStream>,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Promise<void>;
   /** Like {@link ensure}, for those who can use a blob's first bytes before its last have come. */
   arrive(
     descriptor: Descriptor,
-    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<ByteStream>,
     options: { signal: AbortSignal; onBytes?: (received: number) => void },
   ): Arriving;
   /** Reads a blob through. One that is damaged is dropped, so that it is fetched again. @returns whether it is whole */

@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
-import { hexOf, parseDigest } from '../registry/digest.js';
+import { hexOf } from '../registry/digest.js';
+import type { ByteStream } from '../registry/types.js';
 import type { Claims } from './claims.js';
 import type { Scratch } from './content.js';
-import { hashFile } from './hashing.js';
+import { BlobHash } from './hashing.js';
 import { PartWriter } from './part-writer.js';
 import type { Room } from './room.js';
 import type { Progress } from './shared-downloads.js';
@@ -43,8 +43,9 @@ export class Ingest {
       try {
         await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600 });
         await rename(temporary, path);
-      } finally {
+      } catch (error) {
         await rm(temporary, { force: true });
+        throw error;
       }
     });
   }
@@ -59,7 +60,7 @@ export class Ingest {
     signal: AbortSignal,
   ): Promise<{ digest: Digest; size: number }> {
     const temporary = join(this.directory, writerName());
-    const hash = createHash('sha256');
+    const hash = new BlobHash();
     const room = this.room.growing();
     let size = 0;
     try {
@@ -73,7 +74,7 @@ export class Ingest {
       };
       const file = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
       await pipeline(stream, counted, file, { signal });
-      const digest = parseDigest(`sha256:${hash.digest('hex')}`);
+      const digest = hash.digest();
       room.end(); // and at once again, of what it turned out to be
       await this.settled(size, () => rename(temporary, pathOf(digest)));
       return { digest, size };
@@ -103,7 +104,7 @@ export class Ingest {
    */
   async download(
     arrival: Arrival,
-    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<ByteStream>,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<void> {
@@ -128,7 +129,7 @@ export class Ingest {
   private async receive(
     part: string,
     { digest, size }: Arrival,
-    download: (signal: AbortSignal, from: number) => Promise<Readable>,
+    download: (signal: AbortSignal, from: number) => Promise<ByteStream>,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<void> {
@@ -138,25 +139,26 @@ export class Ingest {
       await file.truncate();
       received = 0;
     }
-    const opening = received < size ? download(signal, received) : Promise.resolve(Readable.from([]));
-    const hash = hashFile(part);
+    const opening: Promise<ByteStream> =
+      received < size ? download(signal, received) : Promise.resolve(Readable.from([]));
+    const hash = new BlobHash();
     try {
       const source = await opening;
-      source.on('error', () => undefined); // reading it reports the error; before that nobody listens
-      addAbortSignal(signal, source);
-      const onWritten = (length: number): void => {
-        hash.wrote(length);
-        progress.onWritten(part, length);
-      };
+      signal.addEventListener('abort', () => source.destroy(), { once: true });
+      if (signal.aborted) source.destroy();
+      const onWritten = (length: number): void => progress.onWritten(part, length);
       const writer = new PartWriter(file, received, onWritten);
       try {
-        if (received > 0) onWritten(received);
-        for await (const chunk of source) {
-          const bytes: Buffer = chunk;
+        if (received > 0) {
+          await hash.read(file, received, signal);
+          onWritten(received);
+        }
+        for await (const bytes of source) {
           if (received + bytes.length > size)
             throw new Worthless(digest, `has more than the ${size} bytes that were announced`);
           received += bytes.length;
           await writer.add(bytes);
+          hash.update(bytes); // while it is being written
           progress.onBytes(received);
         }
         await writer.end();
@@ -169,10 +171,8 @@ export class Ingest {
         throw corrupt(digest, why, error);
       }
       if (received < size) throw corrupt(digest, `ended after ${received} of ${size} bytes`);
-      if ((await hash.digest()) !== digest)
-        throw new Worthless(digest, 'has other bytes than its digest says');
+      if (hash.digest() !== digest) throw new Worthless(digest, 'has other bytes than its digest says');
     } finally {
-      hash.drop();
       opening.then(
         (source) => source.destroy(),
         () => undefined,

@@ -57,8 +57,9 @@ export class FileUploadSessions implements UploadSessions {
     try {
       await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
       await rename(temporary, path);
-    } finally {
+    } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
     }
   }
 }

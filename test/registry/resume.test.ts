@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { collect } from '../../src/common/streams.js';
 import { parseReference } from '../../src/registry/reference.js';
 import { CHUNK_BYTES } from '../../src/registry/traits.js';
 import type { BlobPart } from '../../src/registry/types.js';
@@ -30,7 +30,7 @@ describe.each(DISTRIBUTIONS)('with %s', (program) => {
     const repository = parseReference(`${registry.host}/chunks`);
     expect(await client.ensureBlob(repository, BLOB, open, {})).toEqual({ how: 'uploaded' });
     const from = CHUNK_BYTES + 3;
-    const rest = await buffer(await client.blob(repository, BLOB, undefined, from));
+    const rest = await collect(await client.blob(repository, BLOB, undefined, from), BYTES.length);
     expect(rest.equals(BYTES.subarray(from))).toBe(true);
     const [{ bytesIn = 0, bytesOut = 0 } = {}] = client.stats();
     expect([bytesIn, bytesOut]).toEqual([BYTES.length - from, BYTES.length]);
@@ -65,7 +65,7 @@ describe.each(DISTRIBUTIONS)('with %s', (program) => {
     await expect(first).rejects.toThrow('stopped');
     onTestFinished(() => proxy.stop());
     expect(await clientFor({ sessions }).ensureBlob(repository, BLOB, open, {})).toEqual({ how: 'uploaded' });
-    const read = await buffer(await clientFor().blob(repository, BLOB));
+    const read = await collect(await clientFor().blob(repository, BLOB), BYTES.length);
     expect(read.equals(BYTES)).toBe(true);
   });
 });

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { connect, createServer as createTcpServer } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Authorizer } from '../../src/registry/auth.js';
-import { DEFAULT_TIMEOUTS, Transport } from '../../src/registry/transport.js';
+import { DEFAULT_TIMEOUTS, readBody, Transport } from '../../src/registry/transport.js';
 import { clientFor, hostile, imageOf, referenceTo } from './kit.js';
 
 function transportFor(insecureHosts: string[]): Transport {
@@ -90,4 +90,50 @@ it('a proxy that is no URL is named without its contents', () => {
   for (const name of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY']) vi.stubEnv(name, '::canary');
   onTestFinished(() => void vi.unstubAllEnvs());
   expect(() => transportFor([])).toThrow(/HTTPS_PROXY or HTTP_PROXY is not a URL/);
+});
+
+describe('a HEAD', () => {
+  async function answering(toHead: string): Promise<{ host: string; connections: () => number }> {
+    let count = 0;
+    const server = createTcpServer((socket) => {
+      count++;
+      socket.on('error', () => {});
+      socket.on('data', (asked: Buffer) => {
+        socket.write(
+          asked.toString().startsWith('HEAD') ? toHead : 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}',
+        );
+      });
+      onTestFinished(() => void socket.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+    return { host: `127.0.0.1:${port}`, connections: () => count };
+  }
+
+  it('leaves its connection to what comes after it', async () => {
+    const { host, connections } = await answering('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n');
+    const transport = transportFor([]);
+    for (const method of ['HEAD', 'HEAD', 'GET', 'HEAD', 'GET'] as const) {
+      const answer = await transport.send({ method, url: new URL(`http://${host}/`) });
+      expect((await readBody(answer, 100, undefined))?.toString()).toBe(method === 'GET' ? '{}' : '');
+    }
+    expect(connections()).toBeLessThan(3); // a second where the first was not yet seen to be free
+  });
+
+  it('does no harm where the host answers it with a body', async () => {
+    const { host } = await answering('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwrong');
+    const transport = transportFor([]);
+    for (let time = 0; time < 5; time++) {
+      const asked = ['HEAD', 'GET', 'GET'] as const;
+      await Promise.all(
+        asked.map(async (method) => {
+          const answer = await transport.send({ method, url: new URL(`http://${host}/`) });
+          expect(answer.status).toBe(200);
+          expect((await readBody(answer, 100, undefined))?.toString()).toBe(method === 'GET' ? '{}' : '');
+        }),
+      );
+    }
+  });
 });

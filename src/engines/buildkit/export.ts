@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { z } from 'zod';
+import { PIECE_BYTES } from '../../common/buffers.js';
 import { FactoryError } from '../../common/errors.js';
 import type { StepContext } from '../../common/step.js';
 import { collect } from '../../common/streams.js';
@@ -14,7 +15,6 @@ import { isDigest, parseDigest } from '../../registry/digest.js';
 import { MAX_CONFIG_BYTES } from '../../registry/manifest.js';
 import type { Descriptor } from '../../registry/types.js';
 import type { ContentStore } from '../../store/content.js';
-import { READ_BYTES } from '../../store/growth.js';
 import { diskFull } from '../../store/writers.js';
 import type { Daemon } from './daemon.js';
 import { engineUnavailable } from './docker-error.js';
@@ -133,7 +133,7 @@ async function takeLayer(stream: Readable, first: Buffer, taking: Taking, found:
     });
     const diffId: Digest = parseDigest(`sha256:${hash.digest('hex')}`);
     if (!taking.wanted.has(diffId) || found.layers.has(diffId)) return;
-    const compressed = createReadStream(file.path, { highWaterMark: READ_BYTES }).compose(createGzip(GZIP));
+    const compressed = createReadStream(file.path, { highWaterMark: PIECE_BYTES }).compose(createGzip(GZIP));
     const { digest, size: length } = await content.store(compressed as Readable, signal);
     found.layers.set(diffId, { mediaType: taking.mediaType, digest, size: length });
   } catch (error) {

@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Connections } from '../../src/common/network.js';
+import { digestOf } from '../../src/registry/digest.js';
+import { type ReceiveOptions, receive } from '../../src/registry/receive.js';
+import { createAuthority, TLS_HOST } from '../support/tls.js';
+
+const BODY = randomBytes(9 * 1024 * 1024 + 11);
+
+async function listening(server: Server, host = '127.0.0.1'): Promise<number> {
+  server.listen(0, host);
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port; // a TCP server that listens has one
+}
+
+function connections(options = {}): Connections {
+  const all = new Connections({ inPlace: true, ...options });
+  onTestFinished(() => all.close());
+  return all;
+}
+
+async function get(
+  url: string,
+  options: { over?: Connections } & Partial<ReceiveOptions> = {},
+): ReturnType<typeof receive> {
+  const { origin, pathname } = new URL(url);
+  const { over = connections(), ...rest } = options;
+  return receive(over.to(new URL(url)), {
+    origin,
+    path: pathname,
+    method: 'GET',
+    signal: undefined,
+    ...rest,
+  });
+}
+
+/** Reads as the content store does: a piece is looked at until the one after it has come. */
+async function read(body: AsyncIterable<Buffer>, pauseMs = 0): Promise<Buffer> {
+  const copies: Buffer[] = [];
+  let last: Buffer | undefined;
+  for await (const piece of body) {
+    if (pauseMs > 0) await delay(pauseMs);
+    if (last !== undefined) copies.push(Buffer.from(last));
+    last = piece;
+  }
+  return Buffer.concat([...copies, ...(last === undefined ? [] : [last])]);
+}
+
+/** `/length` says how long the body is, `/chunks` sends it in chunks of HTTP. */
+const serve: RequestListener = (request, response) => {
+  if (request.url === '/length') response.setHeader('content-length', BODY.length);
+  response.write(BODY.subarray(0, 70_000));
+  response.end(BODY.subarray(70_000));
+};
+
+describe.each(['/length', '/chunks'])('a body of %s', (path) => {
+  it.each([0, 3])('comes whole to a reader that takes %i ms for each piece', async (pauseMs) => {
+    const port = await listening(createServer(serve));
+    const over = connections();
+    for (let time = 0; time < 3; time++) {
+      const { body, statusCode } = await get(`http://127.0.0.1:${port}${path}`, { over });
+      expect(statusCode).toBe(200);
+      expect(digestOf(await read(body, pauseMs))).toBe(digestOf(BODY));
+    }
+  });
+
+  it('comes whole to many readers at once', async () => {
+    const port = await listening(createServer(serve));
+    const over = connections();
+    const digests = await Promise.all(
+      Array.from({ length: 8 }, async (_, at) => {
+        const { body } = await get(`http://127.0.0.1:${port}${path}`, { over });
+        const bytes = await read(body, at % 2);
+        body.destroy(); // its buffers go to the others
+        return digestOf(bytes);
+      }),
+    );
+    expect(new Set(digests)).toEqual(new Set([digestOf(BODY)]));
+  });
+
+  it('comes whole over TLS, on connections that take up a session again', async () => {
+    const authority = await createAuthority();
+    const { certificate, key } = await authority.issue();
+    const resumed: boolean[] = [];
+    const server = createTlsServer({ cert: certificate, key }, serve);
+    server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()));
+    const port = await listening(server, TLS_HOST);
+    const over = connections({ ca: [authority.certificate] });
+    for (let time = 0; time < 2; time++) {
+      const { body } = await get(`https://${TLS_HOST}:${port}${path}`, {
+        over,
+        headers: { connection: 'close' },
+      });
+      expect(digestOf(await read(body, 1))).toBe(digestOf(BODY));
+    }
+    expect(resumed).toEqual([false, true]);
+  });
+});
+
+/** Answers each connection by itself. */
+async function raw(answer: (socket: Socket) => void): Promise<string> {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => answer(socket.setNoDelay()));
+    onTestFinished(() => void socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`; // a TCP server that listens has one
+}
+
+it('a head that comes in many parts is read as it was sent', async () => {
+  const names = Array.from({ length: 10 }, (_, at) => `x-header-${at}`);
+  const url = await raw(async (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n');
+    for (const name of names) {
+      await delay(5);
+      socket.write(`${name}: ${name.repeat(60)}`);
+      await delay(5);
+      socket.write(`${name}-end\r\n`);
+    }
+    socket.write(`content-length: ${BODY.length}\r\n\r\n`);
+    socket.write(BODY);
+  });
+  const { headers, body } = await get(url);
+  for (const name of names) expect(headers[name]).toBe(`${name.repeat(60)}${name}-end`);
+  expect(digestOf(await read(body))).toBe(digestOf(BODY));
+});
+
+it.each(['content-length: LENGTH', 'x-framing: the end of the connection'])(
+  'a body whose server ends the connection (%s) comes whole to a slow reader',
+  async (framing) => {
+    const url = await raw((socket) => {
+      const length = framing.replace('LENGTH', String(BODY.length));
+      socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\n${length}\r\n\r\n`);
+      socket.end(BODY);
+    });
+    const { body } = await get(url);
+    await delay(50); // all that fits on the way has come, and nobody has asked for it
+    expect(digestOf(await read(body, 5))).toBe(digestOf(BODY));
+  },
+);
+
+it('what crawls in is handed on each second', async () => {
+  const url = await raw(async (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n`);
+    while (!socket.destroyed) {
+      socket.write(BODY.subarray(0, 1000));
+      await delay(50);
+    }
+  });
+  const { body } = await get(url);
+  for await (const piece of body) {
+    expect(piece.length).toBeLessThan(100_000);
+    expect(piece).toEqual(Buffer.concat(Array(piece.length / 1000).fill(BODY.subarray(0, 1000))));
+    break;
+  }
+});
+
+it('a reader that takes nothing slows the server down', async () => {
+  let sent = 0;
+  const url = await raw(async (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n');
+    const block = Buffer.alloc(1_000_000);
+    for (; sent < 500 && !socket.destroyed; sent++) if (!socket.write(block)) await once(socket, 'drain');
+  });
+  const { body } = await get(url);
+  const before = process.memoryUsage().rss;
+  await delay(500);
+  const stuckAt = sent;
+  await delay(300);
+  expect(sent).toBe(stuckAt);
+  expect(stuckAt).toBeLessThan(100); // what the system's own buffers take
+  expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+  let read = 0;
+  for await (const piece of body) {
+    read += piece.length;
+    if (read > 200_000_000) break;
+  }
+  expect(sent).toBeGreaterThan(stuckAt);
+});
+
+describe('an exchange ends', () => {
+  const stuck = (socket: Socket): void => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${BODY.length}\r\n\r\n`);
+    socket.write(BODY.subarray(0, 1000));
+  };
+
+  it('with the reason of its signal: before, while it waits, and in the middle of a body', async () => {
+    const reason = new Error('stopped');
+    const url = await raw(() => {});
+    await expect(get(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const stop = new AbortController();
+    const waiting = get(url, { signal: stop.signal });
+    setImmediate(() => stop.abort(reason));
+    await expect(waiting).rejects.toBe(reason);
+    const later = new AbortController();
+    const { body } = await get(await raw(stuck), { signal: later.signal });
+    setImmediate(() => later.abort(reason));
+    await expect(read(body)).rejects.toBe(reason);
+  });
+
+  it('with a time-out when the whole of it takes too long', async () => {
+    const timeout = { name: 'TimeoutError' };
+    await expect(get(await raw(() => {}), { wholeMs: 50 })).rejects.toMatchObject(timeout);
+    const { body } = await get(await raw(stuck), { wholeMs: 200 });
+    await expect(read(body)).rejects.toMatchObject(timeout);
+  });
+
+  it('when nobody reads on, and its connection with it', async () => {
+    let ended = (): void => {};
+    const closed = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    const url = await raw((socket) => {
+      socket.on('close', ended);
+      stuck(socket);
+    });
+    const { body } = await get(url);
+    body.destroy();
+    await closed;
+    await expect(read(body)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
