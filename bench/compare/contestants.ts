@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { MirrorFigures, MirrorOptions } from '../data-path/mirror.js';
 import type { Bench } from './bench.js';
+import { type Measured, measured } from './busy.js';
 import type { BenchWorker } from './factory.js';
-import { type Contestant, secondsOf } from './figures.js';
+import type { Contestant } from './figures.js';
 import { CONCURRENCY, LABEL, overFleet, type Peer } from './peers.js';
 import { intoFreshTarget } from './registries.js';
 import { validateCopies } from './validate.js';
@@ -18,25 +19,25 @@ const intoTarget = async (
   bench: Bench,
   images: readonly string[],
   last: boolean,
-  work: (target: string) => Promise<number>,
-): Promise<number> =>
+  work: (target: string) => Promise<Measured>,
+): Promise<Measured> =>
   intoFreshTarget(bench.programs.tools.registry.path, bench.directory, async (target) => {
-    const seconds = await work(target);
+    const figures = await work(target);
     await validateCopies(bench, target, images, last ? 'whole' : 'fast');
-    return seconds;
+    return figures;
   });
 
 /** A peer that mirrors into an empty registry. */
 export const peerMirrors = (bench: Bench, peer: Peer): Contestant => ({
   name: peer.name,
   once: async (images, last) => {
-    const seconds = await intoTarget(bench, images, last, (target) =>
-      secondsOf(() =>
+    const figures = await intoTarget(bench, images, last, (target) =>
+      measured(() =>
         overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${target}/${image}`)),
       ),
     );
     await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
-    return seconds;
+    return figures;
   },
 });
 
@@ -58,18 +59,18 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
   name: 'ours, data path',
   once: async (images, last) => {
     const own = join(bench.directory, 'data-path');
-    const seconds = await intoTarget(bench, images, last, async (target) => {
-      const { ms } = await dataPath({
+    const figures = await intoTarget(bench, images, last, async (target) => {
+      const { ms, machineCpuMs } = await dataPath({
         source: bench.source,
         target,
         images,
         contentDir: join(own, 'content'),
         warm: true,
       });
-      return ms / 1000;
+      return { seconds: ms / 1000, cpu: machineCpuMs / 1000 };
     });
     await rm(own, { recursive: true, force: true });
-    return seconds;
+    return figures;
   },
 });
 
@@ -79,9 +80,13 @@ export const runMirrors = (bench: Bench, worker: BenchWorker, { scan } = { scan:
   once: async (images, last) => {
     await worker.forget();
     return intoTarget(bench, images, last, async (target) => {
-      const { seconds, result } = await worker.run({ registry: target, scan, include: repositories(images) });
+      const { seconds, cpu, result } = await worker.run({
+        registry: target,
+        scan,
+        include: repositories(images),
+      });
       if (result.counts.mirrored !== images.length) throw new Error(JSON.stringify(result.counts));
-      return seconds;
+      return { seconds, cpu };
     });
   },
 });

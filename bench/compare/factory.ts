@@ -5,6 +5,7 @@ import { WORKFLOW } from '../../src/contract/names.js';
 import type { RunResult } from '../../src/contract/outcome.js';
 import { type HarnessSimulator, startHarnessSimulator } from '../../src/demo/harness-simulator/index.js';
 import { startTemporal, type TemporalService } from '../../src/demo/services/temporal.js';
+import { busySeconds } from './busy.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
 const ACCOUNT = 'benchAccount';
@@ -16,6 +17,8 @@ const EAGER = { 'system.enableActivityEagerExecution': 'true' };
 export interface WholeRun {
   /** From the start of the workflow to its result. */
   seconds: number;
+  /** Of all cores meanwhile. */
+  cpu: number;
   /** Of the run itself. */
   events: number;
   result: RunResult;
@@ -69,7 +72,7 @@ export class Factory {
 
   async #run(taskQueue: string, input: RunInput): Promise<WholeRun> {
     const workflowId = `bench-run-${++this.#runs}`;
-    const began = performance.now();
+    const [began, busy] = [performance.now(), busySeconds()];
     const handle = await this.client.workflow.start(WORKFLOW.imageFactory, {
       workflowId,
       taskQueue,
@@ -77,8 +80,9 @@ export class Factory {
     });
     const result: RunResult = await handle.result();
     const seconds = (performance.now() - began) / 1000;
+    const cpu = busySeconds() - busy;
     const { historyLength } = await handle.describe();
-    return { seconds, events: historyLength, result };
+    return { seconds, cpu, events: historyLength, result };
   }
 }
 

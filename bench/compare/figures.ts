@@ -1,3 +1,5 @@
+import type { Measured } from './busy.js';
+
 /** Of an odd number the middle one, of an even one the lower of the two in the middle. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
@@ -11,46 +13,42 @@ export function spread(seconds: readonly number[]): string {
     : `${median(seconds).toFixed(2)} s`;
 }
 
-export const secondsOf = async (work: () => Promise<unknown>): Promise<number> => {
-  const began = performance.now();
-  await work();
-  return (performance.now() - began) / 1000;
-};
-
 export interface Contestant {
   name: string;
   /**
    * One measured run over these images, with everything around it that is not measured.
    *
    * @param last whether no more runs come: the copies are then looked at more closely.
-   * @returns seconds
    */
-  once(images: readonly string[], last: boolean): Promise<number>;
+  once(images: readonly string[], last: boolean): Promise<Measured>;
 }
 
 /**
  * Runs contestants in turn, `runs` times over, in an order that turns round each time, after one run of one image that
  * warms each up and is not counted.
  *
- * @returns the seconds of each contestant's runs, by name.
+ * @returns the seconds of each contestant's runs, and those of all cores meanwhile, by name.
  */
 export async function alternate(
   contestants: readonly Contestant[],
   images: readonly string[],
   runs: number,
   log: (line: string) => void,
-): Promise<Record<string, number[]>> {
+): Promise<{ times: Record<string, number[]>; cpu: Record<string, number[]> }> {
   const times: Record<string, number[]> = {};
+  const cpu: Record<string, number[]> = {};
   for (const { name, once } of contestants) {
     await once(images.slice(0, 1), true);
     times[name] = [];
+    cpu[name] = [];
   }
   for (let run = 0; run < runs; run++) {
     for (const { name, once } of run % 2 === 0 ? contestants : contestants.toReversed()) {
-      const seconds = await once(images, run === runs - 1);
-      times[name]?.push(seconds);
-      log(`  ${run + 1} of ${runs}: ${name} ${seconds.toFixed(2)} s`);
+      const one = await once(images, run === runs - 1);
+      times[name]?.push(one.seconds);
+      cpu[name]?.push(one.cpu);
+      log(`  ${run + 1} of ${runs}: ${name} ${one.seconds.toFixed(2)} s`);
     }
   }
-  return times;
+  return { times, cpu };
 }

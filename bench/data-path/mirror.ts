@@ -19,6 +19,7 @@ import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { FileUploadSessions } from '../../src/store/upload-sessions.js';
 import { ref } from '../../test/support/images.js';
+import { busySeconds } from '../compare/busy.js';
 
 export interface MirrorOptions {
   /** `host:port` */
@@ -46,6 +47,8 @@ export interface MirrorFigures {
   bytesIn: number;
   /** Bodies, to the target. */
   bytesOut: number;
+  /** Of all cores, whoever they worked for. */
+  machineCpuMs: number;
   /** User and system time of this process. */
   cpuMs: number;
   /** The largest resident set that was seen; `resourceUsage` would tell that of whoever started this process too. */
@@ -62,6 +65,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
     maxRss = Math.max(maxRss, process.memoryUsage.rss());
   }, 100);
   const cpuBefore = process.cpuUsage();
+  const busyBefore = busySeconds();
   const began = performance.now();
   const manners = new Manners();
   await mkdir(options.contentDir, { recursive: true });
@@ -111,6 +115,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
   await pLimit(options.concurrency).map(options.images, mirror);
   await Promise.all([source.close(), target.close()]);
   const ms = performance.now() - began;
+  const machineCpuMs = (busySeconds() - busyBefore) * 1000;
   clearInterval(watch);
   const { user, system } = process.cpuUsage(cpuBefore);
   const hosts = new Set([options.source, splitReference(ref(`${options.target}/x:1`)).host]);
@@ -119,6 +124,7 @@ export async function mirrorFleet(options: MirrorOptions): Promise<MirrorFigures
     stats.reduce((total, one) => total + of(one), 0);
   return {
     ms,
+    machineCpuMs,
     requests: sum((one) => one.requests),
     bytesIn: sum((one) => one.bytesIn),
     bytesOut: sum((one) => one.bytesOut),

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Bench, Row } from '../bench.js';
+import { measured } from '../busy.js';
 import { repositories } from '../contestants.js';
 import type { BenchWorker } from '../factory.js';
-import { alternate, type Contestant, median, secondsOf, spread } from '../figures.js';
+import { alternate, type Contestant, median, spread } from '../figures.js';
 import { overFleet, type Peer } from '../peers.js';
 import { type CountedRegistry, startCountedRegistry } from '../registries.js';
 import { validateCopies } from '../validate.js';
@@ -28,7 +29,7 @@ export const nothingChanged: Row = async (bench) => {
     ...bench.peers.map((peer) => peerCopies(bench, peer, target)),
   ];
   for (const peer of onePerOwner(bench.peers)) await peerCopies(bench, peer, target).once(images, true);
-  const times = await alternate(contestants, images, bench.runs, bench.log);
+  const { times } = await alternate(contestants, images, bench.runs, bench.log);
   // Nothing is written by any run: one look after all of them tells the same as one after each.
   for (const owner of ['ours', ...new Set(bench.peers.map(ownerOf))])
     await validateCopies(bench, `${target.address}/${owner}`, images);
@@ -66,7 +67,7 @@ const ourRun = (
   once: async (images) => {
     await worker.forgetContent();
     await Promise.all([source.drain(), target.drain()]);
-    const { seconds, events, result } = await worker.run({
+    const { seconds, cpu, events, result } = await worker.run({
       registry: `${target.address}/ours`,
       include: repositories(images),
     });
@@ -74,7 +75,7 @@ const ourRun = (
     const requests = [...(await source.drain()), ...(await target.drain())].length;
     seen.requests = Math.max(seen.requests, requests);
     seen.events = Math.max(seen.events, events);
-    return seconds;
+    return { seconds, cpu };
   },
 });
 
@@ -87,7 +88,7 @@ const onePerOwner = (peers: readonly Peer[]): Peer[] =>
 const peerCopies = (bench: Bench, peer: Peer, target: CountedRegistry): Contestant => ({
   name: peer.name,
   once: (images) =>
-    secondsOf(() =>
+    measured(() =>
       overFleet(images, (image) =>
         peer.copy(`${bench.source}/${image}`, `${target.address}/${ownerOf(peer)}/${image}`),
       ),
