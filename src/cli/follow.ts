@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { imageCount } from '../common/count.js';
 import { PROGRESS_QUERY } from '../contract/names.js';
 import type { StepRecord } from '../contract/outcome.js';
 import { type ImageProgress, PHASES, type Phase, type RunProgress } from '../contract/progress.js';
@@ -166,7 +167,7 @@ export class ProgressPrinter {
     const at = PHASES.indexOf(phase);
     if (at <= this.#phase) return;
     this.#phase = at;
-    const heading = phase === 'mirror' ? `${phase} (${images} images)` : phase;
+    const heading = phase === 'mirror' ? `${phase} (${imageCount(images)})` : phase;
     this.#terminal.line(this.#terminal.paint('bold', heading));
   }
 

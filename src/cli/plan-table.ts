@@ -1,3 +1,4 @@
+import { imageCount } from '../common/count.js';
 import type { PlanItem, PlannedEngine, PlanResult } from '../contract/plan.js';
 import { type Colour, hanging, type Terminal, table } from './terminal.js';
 
@@ -32,7 +33,9 @@ export function printPlan(plan: PlanResult, terminal: Terminal): void {
   terminal.line();
   if (plan.engine !== undefined)
     for (const line of hanging('build: ', engineLine(plan.engine), terminal.columns)) terminal.line(line);
-  terminal.line(`${total} images for ${plan.registry}: ${countsLine(plan.counts)}. Nothing was changed.`);
+  terminal.line(
+    `${imageCount(total)} for ${plan.registry}: ${countsLine(plan.counts)}. Nothing was changed.`,
+  );
 }
 
 const OTHERS: Record<PlannedEngine['onUnbuildablePlatform'], string> = {

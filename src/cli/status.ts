@@ -1,5 +1,6 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
+import { imageCount } from '../common/count.js';
 import { DEFAULT_WORKFLOW_ID } from '../contract/names.js';
 import { FAILING_OUTCOMES, type ImageEnd } from '../contract/outcome.js';
 import type { RunProgress } from '../contract/progress.js';
@@ -75,7 +76,7 @@ export function addStatusCommand(program: Command): void {
 
 /** At one glance: images that need a person, those in work, those that something was done to; then how the run ended. */
 function printProgress({ phase, images, running, finished, result }: RunProgress, terminal: Terminal): void {
-  terminal.line(`${phase}: ${finished.length} of ${images} images done`);
+  terminal.line(`${phase}: ${finished.length} of ${imageCount(images)} done`);
   const bad = ({ kind }: ImageEnd): boolean => FAILING_OUTCOMES.includes(kind);
   const end = ({ image, kind, note }: ImageEnd): string[] => {
     const { mark, colour } = LOOK[kind];

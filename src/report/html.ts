@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { imageCount } from '../common/count.js';
 import { accountSection, canBeUndone } from './html-account.js';
 import { changesSection } from './html-changes.js';
 import { findingsSection } from './html-findings.js';
@@ -99,7 +100,7 @@ const evidence = (files: readonly EvidenceFile[]): Markup | false =>
 const filters = (report: Report): Markup => html`<div class="tools" id="tools" hidden>
 <label>Filter <input type="search" id="text" placeholder="image, package, vulnerability" autocomplete="off"></label>
 <label>Outcome <select id="outcome"><option value="">all</option></select></label>
-<span role="status" id="shown">${report.images.length} images</span></div>`;
+<span role="status" id="shown">${imageCount(report.images.length)}</span></div>`;
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 /** The page's own style and script and nothing else, whatever a hostile name might get into it. */

@@ -26,7 +26,7 @@ if (table && tools) {
       if (detail) detail.hidden = row.hidden;
       if (!row.hidden) shown += 1;
     }
-    by('shown').textContent = shown + ' of ' + rows.length + ' images';
+    by('shown').textContent = shown + ' of ' + rows.length + (rows.length === 1 ? ' image' : ' images');
   };
   text.addEventListener('input', filter);
   outcome.addEventListener('change', filter);

@@ -1,3 +1,4 @@
+import { imageCount } from '../../common/count.js';
 import { LOOK } from '../look.js';
 import { type Colour, type Terminal, wrap } from '../terminal.js';
 import type { FinishedRow, Frame, Transfer, WarningRow, WorkRow } from './frame.js';
@@ -60,7 +61,7 @@ function header(frame: Frame, window: Window): string {
   const state = [phase ?? (notice ? 'waits for a worker' : 'looking'), ...(paused ? ['paused'] : [])].join(
     ', ',
   );
-  const counted = images > 0 ? [`${done} of ${images} images`] : [];
+  const counted = images > 0 ? [`${done} of ${imageCount(images)}`] : [];
   const parts = [state, ...counted, clock(elapsedMs), ...(phase !== null && notice ? [notice] : [])];
   // What changes stands first: a narrow window cuts the id.
   const text = clip([...parts, workflowId].join('  '), window.columns);
