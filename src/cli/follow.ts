@@ -158,7 +158,7 @@ export class ProgressPrinter {
       const note = `${activity}, attempt ${attempt} follows: ${message}`;
       this.#print({ mark: '!', colour: 'yellow', image: image || 'the run', word: 'again', note });
       this.notice(
-        `it is tried again by itself, for half an hour and more; ${self()} doctor checks all that a run needs`,
+        `it is tried again by itself, as long as its time limit allows; ${self()} doctor checks all that a run needs`,
       );
     }
   }
