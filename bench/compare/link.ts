@@ -11,11 +11,16 @@ export interface LinkOptions {
 export interface Link {
   /** An address that reaches `host:port` over this link. */
   to(host: string): Promise<string>;
+  /** Seconds from the first to the last piece of an upload since it was asked last. */
+  uploading(): number;
   stop(): Promise<void>;
 }
 
 /** What one connection may have on its way, as a TCP window: more than bandwidth × round trip, so it is no limit. */
 const WINDOW_BYTES = 4 * 2 ** 20;
+
+/** A piece of this size is part of a layer. */
+const BULK_BYTES = 32 * 1024;
 
 /** The link is not idle while this process, which shares the cores, is late to read: so much of that is made up for. */
 const LATE_MS = 50;
@@ -23,6 +28,7 @@ const LATE_MS = 50;
 /** One direction: bytes leave one after the other, whatever connection they belong to, and arrive later. */
 class Lane {
   #freeAt = 0;
+  bulk: { first: number; last: number } | undefined;
 
   constructor(private readonly options: LinkOptions) {}
 
@@ -39,6 +45,8 @@ class Lane {
     };
     from.on('data', (chunk: Buffer) => {
       onItsWay += chunk.length;
+      if (chunk.length >= BULK_BYTES)
+        this.bulk = { first: this.bulk?.first ?? performance.now(), last: performance.now() };
       if (onItsWay > WINDOW_BYTES) from.pause();
       carry(chunk.length, () => {
         const next = (): void => {
@@ -80,6 +88,11 @@ export function startLink(options: LinkOptions): Link {
       servers.push(server);
       const address = server.address() as AddressInfo; // a TCP server that listens has one
       return `127.0.0.1:${address.port}`;
+    },
+    uploading: () => {
+      const { first, last } = up.bulk ?? { first: 0, last: 0 };
+      up.bulk = undefined;
+      return (last - first) / 1000;
     },
     stop: async () => {
       const closed = servers.map((server) => once(server, 'close'));

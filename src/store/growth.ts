@@ -59,8 +59,8 @@ export class Growth {
         yield buffer.subarray(0, bytesRead);
         if (other.length > 0) [buffer, other] = [other, buffer];
       }
+      returnBuffer(buffer); // the one before the last, which may still be on its way
     } finally {
-      returnBuffer(buffer); // not the last that was given: it may still be on its way
       await file?.close();
     }
   }
