@@ -59,7 +59,7 @@ export class Growth {
         yield buffer.subarray(0, bytesRead);
         if (other.length > 0) [buffer, other] = [other, buffer];
       }
-      returnBuffer(buffer); // the one before the last, which may still be on its way
+      if (other.length > 0) returnBuffer(buffer); // the last may still be on its way, this one is not
     } finally {
       await file?.close();
     }
