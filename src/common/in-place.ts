@@ -8,8 +8,8 @@ const READ_BYTES = 256 * 1024;
 /** What a connection begins with: most bring heads of answers only. */
 const FIRST_READ_BYTES = 16 * 1024;
 
-/** What the head of an answer may have: undici's limit, which is Node's. */
-const HEAD_BYTES = 16 * 1024;
+/** More than the head of an answer may have: undici allows 16 KiB of names and values, and interim answers before it. */
+const HEAD_BYTES = 64 * 1024;
 
 /** TLS sessions that are kept to be taken up again. */
 const MAX_SESSIONS = 100;

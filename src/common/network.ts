@@ -79,6 +79,7 @@ export const codeOf = (error: unknown): string => {
   for (let depth = 0, inner = error; depth < 4 && inner instanceof Error; depth++, inner = inner.cause) {
     if ('code' in inner && typeof inner.code === 'string') return inner.code;
     if (inner.name === 'TimeoutError') return inner.name;
+    if (inner.name === 'HTTPParserError') return 'HPE_INVALID'; // undici 7 loses the code
   }
   return '';
 };

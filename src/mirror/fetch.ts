@@ -87,7 +87,7 @@ export class SourceFetcher {
       );
     for (let fetched = 0; ; fetched++) {
       const bytes = await this.content.read(descriptor.digest, MAX_CONFIG_BYTES);
-      if (bytes !== undefined) return bytes;
+      if (bytes?.length === descriptor.size) return bytes;
       // No lease: what has just come is the last to be evicted, and it can be fetched once more.
       if (fetched === 2)
         throw new FactoryError('TransferCorrupt', `The config ${name} was damaged on this worker's disk.`);

@@ -97,7 +97,8 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
     const length = Number(headers['content-length'] ?? Number.NaN);
     this.#left = Number.isSafeInteger(length) ? length : undefined;
     // Behind a proxy undici's parser is all that can be slowed, and only where the server does not end the connection.
-    const closes = /close/i.test(String(headers.connection ?? ''));
+    const framed = this.#left !== undefined || headers['transfer-encoding'] !== undefined;
+    const closes = !framed || /close/i.test(String(headers.connection ?? ''));
     this.#gate ??= closes ? NO_GATE : { hold: () => controller.pause(), release: () => controller.resume() };
     this.answered({ statusCode, headers, body: this });
   }
@@ -125,6 +126,7 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#filling !== undefined) this.#close(this.#filling); // what has come has come
     this.#end({ error });
   }
 

@@ -170,7 +170,7 @@ export class Transport {
     }
   }
 
-  async #exchange(asked: HttpRequest, elsewhere: boolean): Promise<Answer> {
+  async #exchange(asked: HttpRequest, elsewhere: boolean, again = false): Promise<Answer> {
     const { url, signal: caller } = asked;
     caller?.throwIfAborted();
     const upload = asked.streaming === true && asked.body !== undefined;
@@ -197,9 +197,9 @@ export class Transport {
       return { status: statusCode, header, body, url, elsewhere };
     } catch (error) {
       caller?.throwIfAborted();
-      if (codeOf(error).startsWith('HPE_') && !this.#untidy.has(url.origin)) {
+      if (codeOf(error).startsWith('HPE_')) {
         this.#untidy.add(url.origin);
-        if (isRepeatable(asked.body)) return this.#exchange(asked, elsewhere);
+        if (!again && isRepeatable(asked.body)) return this.#exchange(asked, elsewhere, true);
       }
       throw networkError(error, url.host);
     }

@@ -19,7 +19,7 @@ export interface BlobPart {
  * destroys the stream: then its buffer may get other bytes.
  */
 export interface ByteStream extends AsyncIterable<Buffer> {
-  /** Gives up what has not come yet, and what has. */
+  /** Gives up what has not come yet, and what has: for when nobody looks at a piece any more. */
   destroy(): void;
 }
 

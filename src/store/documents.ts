@@ -29,7 +29,9 @@ export class Documents {
     const document = this.#documents.get(digest);
     if (document === undefined) return undefined;
     const { file, bytes } = document;
-    return file.ino === ino && file.size === size && file.mtimeMs === mtimeMs ? bytes : undefined;
+    // A time that was set comes back a little less than it was.
+    const sameTime = Math.round(file.mtimeMs) === Math.round(mtimeMs);
+    return sameTime && file.ino === ino && file.size === size ? bytes : undefined;
   }
 
   /** Keeps it as the last to make way. */

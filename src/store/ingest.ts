@@ -1,7 +1,7 @@
 import { constants, createWriteStream } from 'node:fs';
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
@@ -139,21 +139,18 @@ export class Ingest {
       await file.truncate();
       received = 0;
     }
-    const opening: Promise<ByteStream> =
-      received < size ? download(signal, received) : Promise.resolve(Readable.from([]));
     const hash = new BlobHash();
+    let source: ByteStream | undefined;
     try {
-      const source = await opening;
-      signal.addEventListener('abort', () => source.destroy(), { once: true });
-      if (signal.aborted) source.destroy();
+      // Before anything is asked for: a server does not wait for as long as a large part may take.
+      await hash.read(file, received, signal);
       const onWritten = (length: number): void => progress.onWritten(part, length);
       const writer = new PartWriter(file, received, onWritten);
+      if (received > 0) onWritten(received);
+      if (received < size) source = await download(signal, received);
       try {
-        if (received > 0) {
-          await hash.read(file, received, signal);
-          onWritten(received);
-        }
-        for await (const bytes of source) {
+        for await (const bytes of source ?? []) {
+          signal.throwIfAborted();
           if (received + bytes.length > size)
             throw new Worthless(digest, `has more than the ${size} bytes that were announced`);
           received += bytes.length;
@@ -173,10 +170,7 @@ export class Ingest {
       if (received < size) throw corrupt(digest, `ended after ${received} of ${size} bytes`);
       if (hash.digest() !== digest) throw new Worthless(digest, 'has other bytes than its digest says');
     } finally {
-      opening.then(
-        (source) => source.destroy(),
-        () => undefined,
-      );
+      source?.destroy(); // not before: its pieces were being written
       await file.close();
     }
   }

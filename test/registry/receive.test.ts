@@ -137,15 +137,17 @@ it('a head that comes in many parts is read as it was sent', async () => {
   expect(digestOf(await read(body))).toBe(digestOf(BODY));
 });
 
-it.each(['content-length: LENGTH', 'x-framing: the end of the connection'])(
-  'a body whose server ends the connection (%s) comes whole to a slow reader',
-  async (framing) => {
+const FRAMINGS = ['content-length: LENGTH', 'x-framing: the end of the connection'];
+
+it.each(FRAMINGS.flatMap((framing) => [true, false].map((inPlace) => ({ framing, inPlace }))))(
+  'a body whose server ends the connection comes whole to a slow reader: $framing, in place: $inPlace',
+  async ({ framing, inPlace }) => {
     const url = await raw((socket) => {
       const length = framing.replace('LENGTH', String(BODY.length));
       socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\n${length}\r\n\r\n`);
       socket.end(BODY);
     });
-    const { body } = await get(url);
+    const { body } = await get(url, { over: connections({ inPlace }) });
     await delay(50); // all that fits on the way has come, and nobody has asked for it
     expect(digestOf(await read(body, 5))).toBe(digestOf(BODY));
   },

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer as createTcpServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Authorizer } from '../../src/registry/auth.js';
 import { DEFAULT_TIMEOUTS, readBody, Transport } from '../../src/registry/transport.js';
@@ -93,12 +94,14 @@ it('a proxy that is no URL is named without its contents', () => {
 });
 
 describe('a HEAD', () => {
-  async function answering(toHead: string): Promise<{ host: string; connections: () => number }> {
+  async function answering(toHead: string, late = ''): Promise<{ host: string; connections: () => number }> {
     let count = 0;
     const server = createTcpServer((socket) => {
       count++;
       socket.on('error', () => {});
       socket.on('data', (asked: Buffer) => {
+        if (late !== '' && asked.toString().startsWith('HEAD'))
+          setTimeout(() => socket.destroyed || socket.write(late), 50);
         socket.write(
           asked.toString().startsWith('HEAD') ? toHead : 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}',
         );
@@ -122,10 +125,14 @@ describe('a HEAD', () => {
     expect(connections()).toBeLessThan(3); // a second where the first was not yet seen to be free
   });
 
-  it('does no harm where the host answers it with a body', async () => {
-    const { host } = await answering('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwrong');
+  it.each([
+    ['with it', 'wrong', ''],
+    ['after it', '', 'wrong'],
+  ])('does no harm where the host sends a body %s', async (_, body, late) => {
+    const { host } = await answering(`HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n${body}`, late);
     const transport = transportFor([]);
     for (let time = 0; time < 5; time++) {
+      if (late !== '') await delay(30 * time); // so that it comes before, while and after something is asked
       const asked = ['HEAD', 'GET', 'GET'] as const;
       await Promise.all(
         asked.map(async (method) => {

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Digest } from '../../src/contract/brand.js';
 import { digestOf } from '../../src/registry/digest.js';
-import type { Descriptor } from '../../src/registry/types.js';
+import type { ByteStream, Descriptor } from '../../src/registry/types.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { temporaryDirectory } from '../support/directory.js';
 
@@ -118,7 +119,7 @@ describe('a download', () => {
     let stopped: AbortSignal | undefined;
     const download = async (inner: AbortSignal): Promise<Readable> => {
       stopped = inner;
-      return source;
+      return addAbortSignal(inner, source);
     };
     const started = new Promise<void>((resolve) => {
       void store
@@ -138,13 +139,41 @@ describe('a download', () => {
     expect(source.destroyed).toBe(true);
   });
 
+  it('that is given up lets go of its bytes when they are written, not before', async () => {
+    const store = await fresh();
+    const bytes = randomBytes(3 * 2 ** 20);
+    const blob = { ...BLOB, digest: digestOf(bytes), size: bytes.length };
+    const stop = new AbortController();
+    const pieces = [0, 1, 2].map((at) => Buffer.from(bytes.subarray(at * 2 ** 20, (at + 1) * 2 ** 20)));
+    const lent: ByteStream = {
+      async *[Symbol.asyncIterator]() {
+        yield* pieces.slice(0, 2);
+        stop.abort(new Error('stop'));
+        yield* pieces.slice(2);
+      },
+      // Somebody else gets them, and fills them at once.
+      destroy: () => {
+        for (const piece of pieces) piece.fill(0);
+      },
+    };
+    await expect(store.ensure(blob, async () => lent, { signal: stop.signal })).rejects.toThrow('stop');
+    const froms: number[] = [];
+    const rest = async (_: AbortSignal, at: number): Promise<Readable> => {
+      froms.push(at);
+      return Readable.from([bytes.subarray(at)]);
+    };
+    await vi.waitFor(() => store.ensure(blob, rest, { signal }));
+    expect(froms).toHaveLength(1);
+    expect(froms[0]).toBeGreaterThan(0);
+    expect(await store.check(blob.digest)).toBe(true);
+  });
+
   it('that is wanted again while it is being stopped starts anew', async () => {
     const store = await fresh();
     const stuck = new PassThrough();
     const stop = new AbortController();
-    const first = expect(store.ensure(BLOB, async () => stuck, { signal: stop.signal })).rejects.toThrow(
-      'stop',
-    );
+    const download = async (inner: AbortSignal): Promise<Readable> => addAbortSignal(inner, stuck);
+    const first = expect(store.ensure(BLOB, download, { signal: stop.signal })).rejects.toThrow('stop');
     stop.abort(new Error('stop'));
     await store.ensure(BLOB, from(BYTES), { signal });
     await first;

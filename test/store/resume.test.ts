@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { digestOf, hexOf } from '../../src/registry/digest.js';
 import { DirectoryContentStore } from '../../src/store/content-directory.js';
@@ -70,7 +70,8 @@ describe('a download that broke off', () => {
     const stuck = new PassThrough();
     stuck.write(BYTES.subarray(2, 5));
     const onBytes = (): void => stop.abort(new Error('stopped'));
-    const cancelled = store.ensure(BLOB, async () => stuck, { signal: stop.signal, onBytes });
+    const heeding = async (inner: AbortSignal): Promise<Readable> => addAbortSignal(inner, stuck);
+    const cancelled = store.ensure(BLOB, heeding, { signal: stop.signal, onBytes });
     await expect(cancelled).rejects.toThrow('stopped');
     const { asked, download } = source();
     await store.ensure(BLOB, download, { signal });
