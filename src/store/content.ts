@@ -51,8 +51,9 @@ export interface ContentStore {
   /**
    * Makes sure that a blob is there, calling `download` only when it is not. A download of the same digest under way in
    * this process is joined. What an earlier one has left when it broke off, also in a process that was killed, is kept
-   * and hashed again: `download` gives the bytes from `from` on, and its stream fails when its signal fires. Size and digest are checked while it is written; bytes
-   * of another digest are thrown away. `onBytes` gets the sum, with what was there.
+   * and hashed again: `download` gives the bytes from `from` on, and its stream fails when its signal fires. Size and
+   * digest are checked while it is written; bytes of another digest are thrown away. `onBytes` gets the sum, with what
+   * was there.
    * @throws FactoryError `TransferCorrupt`, `DiskFull`, and what `download` throws
    */
   ensure(
