@@ -48,7 +48,7 @@ describe('watch', () => {
     const { code, stdout } = await again.ended;
     expect(code).toBe(0);
     const last = stdout.slice(stdout.lastIndexOf(SHOW_CURSOR));
-    expect(last).toMatch(/done {2}1 of 1 images/);
+    expect(last).toMatch(/done {2}1 of 1 image/);
     expect(last).toMatch(/✓ harness\/ci-addon:1\.16\.92 +mirrored/);
     expect(last).toMatch(/\n1 mirrored\r\nchanged: there is no earlier run .*\r\nreport: /);
   });
@@ -68,7 +68,7 @@ describe('watch', () => {
   it('is lines where nothing can be redrawn', async () => {
     const { held, env, handle, named } = await heldRun();
     const watching = startProgram(process.execPath, ['--import', 'tsx', ENTRY, 'watch', ...named], env);
-    await watching.printed(/mirror \(1 images\)/);
+    await watching.printed(/mirror \(1 image\)/);
     held.release();
     const { code, stdout } = await watching.ended;
     expect(code).toBe(0);
