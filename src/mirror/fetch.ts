@@ -85,13 +85,14 @@ export class SourceFetcher {
         'ImageUnsupported',
         `The config ${name} is larger than ${MAX_CONFIG_BYTES} bytes.`,
       );
-    for (let fetched = 0; ; fetched++) {
-      const bytes = await this.content.read(descriptor.digest, MAX_CONFIG_BYTES);
-      if (bytes?.length === descriptor.size) return bytes;
-      // No lease: what has just come is the last to be evicted, and it can be fetched once more.
-      if (fetched === 2)
-        throw new FactoryError('TransferCorrupt', `The config ${name} was damaged on this worker's disk.`);
+    const release = this.content.lease([descriptor.digest]);
+    try {
       await this.blob(reference, descriptor, { signal });
+      const bytes = await this.content.read(descriptor.digest, MAX_CONFIG_BYTES);
+      if (bytes !== undefined) return bytes;
+      throw new FactoryError('TransferCorrupt', `The config ${name} was damaged on this worker's disk.`);
+    } finally {
+      release();
     }
   }
 

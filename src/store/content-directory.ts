@@ -10,7 +10,6 @@ import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
 import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
 import type { Arriving, ContentStore, Scratch } from './content.js';
-import { Documents } from './documents.js';
 import { Growth, readPart } from './growth.js';
 import { digestOfFile } from './hashing.js';
 import { Ingest } from './ingest.js';
@@ -32,7 +31,6 @@ const STARTED_MS = Date.now() - uptime() * 1000;
  */
 export class DirectoryContentStore implements ContentStore {
   private readonly downloads = new SharedDownloads();
-  private readonly documents = new Documents();
 
   private constructor(
     readonly directory: string,
@@ -70,18 +68,16 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   async read(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
-    const found = await stat(this.pathOf(digest)).catch(absent);
-    if (found === undefined) return undefined;
-    if (found.size > maxBytes)
+    const size = await this.sizeOf(digest);
+    if (size === undefined) return undefined;
+    if (size > maxBytes)
       throw new FactoryError(
         'ImageUnsupported',
-        `${digest} has ${found.size} bytes, and at most ${maxBytes} are read.`,
+        `${digest} has ${size} bytes, and at most ${maxBytes} are read.`,
       );
-    const known = this.documents.get(digest, found);
-    const bytes = known ?? (await readFile(this.pathOf(digest)).catch(absent));
-    if (bytes !== undefined && (bytes === known || digestOf(bytes) === digest)) {
-      const { ino, size } = found;
-      this.documents.keep(digest, { ino, size, mtimeMs: await this.touch(digest) }, bytes);
+    const bytes = await readFile(this.pathOf(digest)).catch(absent);
+    if (bytes !== undefined && digestOf(bytes) === digest) {
+      await this.touch(digest);
       return bytes;
     }
     await rm(this.pathOf(digest), { force: true }); // damaged on disk: as good as absent, so it is fetched again
@@ -90,12 +86,8 @@ export class DirectoryContentStore implements ContentStore {
 
   async write(bytes: Buffer): Promise<Digest> {
     const digest = digestOf(bytes);
-    const size = await this.sizeOf(digest);
-    if (size === bytes.length && (await this.read(digest, size)) !== undefined) return digest;
-    const path = this.pathOf(digest);
-    await this.ingest.write({ digest, size: bytes.length, path }, bytes);
-    const written = await stat(path).catch(absent);
-    if (written !== undefined) this.documents.keep(digest, written, bytes);
+    if ((await this.sizeOf(digest)) !== bytes.length || (await this.read(digest, bytes.length)) === undefined)
+      await this.ingest.write({ digest, size: bytes.length, path: this.pathOf(digest) }, bytes);
     return digest;
   }
 
@@ -123,7 +115,7 @@ export class DirectoryContentStore implements ContentStore {
     const growth = new Growth(path, size);
     const listener = { ...options, onWritten: growth.wrote };
     const done = this.downloads.join(parseDigest(digest), listener, async (signal, progress) => {
-      if (await this.holds(digest, size)) return;
+      if (await this.holds(digest, size)) return this.touch(digest);
       await this.ingest.download({ digest, size, path }, download, signal, progress);
     });
     done.then(
@@ -149,20 +141,17 @@ export class DirectoryContentStore implements ContentStore {
   /** Whether a blob is there, and sure to be whole: see {@link Ingest}. Being used makes it younger than the machine's start. */
   private async holds(digest: Digest, size: number): Promise<boolean> {
     const found = await stat(this.pathOf(digest)).catch(absent);
-    if (found?.size !== size || (found.mtimeMs < STARTED_MS && !(await this.check(digest)))) return false;
-    await this.touch(digest);
-    return true;
+    return found?.size === size && (found.mtimeMs >= STARTED_MS || (await this.check(digest)));
   }
 
   private async sizeOf(digest: Digest): Promise<number | undefined> {
     return (await stat(this.pathOf(digest)).catch(absent))?.size;
   }
 
-  /** Marks a blob as used now, and tells when that is; `relatime` mounts don't keep access times, so the modification time serves. */
-  private async touch(digest: Digest): Promise<number> {
+  /** Marks a blob as used now; `relatime` mounts don't keep access times, so the modification time serves. */
+  private async touch(digest: Digest): Promise<void> {
     const now = new Date();
     await utimes(this.pathOf(digest), now, now).catch(() => undefined); // only a hint for eviction
-    return now.getTime();
   }
 
   /** Writes one of the layout's own files unless it is there, whole or not at all. */

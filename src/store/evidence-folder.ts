@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { FactoryError } from '../common/errors.js';
 import type { EvidenceRef } from '../contract/verdict.js';
@@ -84,7 +84,7 @@ export class FolderEvidenceStore implements EvidenceStore {
       }
       return await publish(temporary);
     } finally {
-      await unlink(temporary).catch(() => undefined); // renamed, or never made
+      await rm(temporary, { force: true });
     }
   }
 

@@ -43,9 +43,8 @@ export class Ingest {
       try {
         await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600 });
         await rename(temporary, path);
-      } catch (error) {
+      } finally {
         await rm(temporary, { force: true });
-        throw error;
       }
     });
   }

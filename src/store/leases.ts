@@ -1,4 +1,4 @@
-import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../contract/brand.js';
@@ -21,13 +21,7 @@ export class Leases {
     } catch (error) {
       throw diskFull(error, this.directory, 'CONTENT_DIR') ?? error;
     }
-    return () => {
-      try {
-        unlinkSync(path);
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error; // somebody tidied up
-      }
-    };
+    return () => rmSync(path, { force: true });
   }
 
   /** Every digest that a live process has leased. */

@@ -57,9 +57,8 @@ export class FileUploadSessions implements UploadSessions {
     try {
       await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
       await rename(temporary, path);
-    } catch (error) {
+    } finally {
       await rm(temporary, { force: true });
-      throw error;
     }
   }
 }
