@@ -5,7 +5,7 @@ import { WORKFLOW } from '../../src/contract/names.js';
 import type { RunResult } from '../../src/contract/outcome.js';
 import { type HarnessSimulator, startHarnessSimulator } from '../../src/demo/harness-simulator/index.js';
 import { startTemporal, type TemporalService } from '../../src/demo/services/temporal.js';
-import { busySeconds } from './busy.js';
+import { busySeconds } from './measured.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
 const ACCOUNT = 'benchAccount';

@@ -1,4 +1,4 @@
-import type { Measured } from './busy.js';
+import type { Measured } from './measured.js';
 
 /** Of an odd number the middle one, of an even one the lower of the two in the middle. */
 export function median(values: readonly number[]): number {

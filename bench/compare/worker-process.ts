@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceEnvironment } from '../../src/demo/services/environment.js';
+import { TICKS_PER_SECOND } from './measured.js';
 
 const ENTRY = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
-/** USER_HZ, which Linux fixes at 100 for /proc. */
-const TICKS_PER_SECOND = 100;
 
 export interface WorkerProcess {
   /** User and system time so far, in seconds. */

@@ -19,7 +19,7 @@ import { DirectoryContentStore } from '../../src/store/content-directory.js';
 import { FolderEvidenceStore } from '../../src/store/evidence-folder.js';
 import { FileUploadSessions } from '../../src/store/upload-sessions.js';
 import { ref } from '../../test/support/images.js';
-import { busySeconds } from '../compare/busy.js';
+import { busySeconds } from '../compare/measured.js';
 
 export interface MirrorOptions {
   /** `host:port` */

@@ -1,4 +1,7 @@
-/** Reads a small stream into memory, also one whose buffers are used again. @throws Error when it is longer than `maxBytes`. */
+/**
+ * Reads a small stream into memory, also one whose buffers are used again.
+ * @throws Error when it is longer than `maxBytes`
+ */
 export async function collect(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;

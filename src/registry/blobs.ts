@@ -1,9 +1,9 @@
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { networkError } from './errors.js';
+import { exactly } from './exactly.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
-import { exactly } from './size-guard.js';
 import { type Answer, discard } from './transport.js';
 import type { ByteStream, Descriptor } from './types.js';
 

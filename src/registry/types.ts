@@ -68,8 +68,8 @@ export interface Registry {
    * Ensures one blob: mounted from `mountFrom` (same host), else present, else uploaded, going on with an upload that
    * broke off before. `open` gives the bytes of the part (of all without one) anew, and its own errors come out as they
    * are; a buffer is not looked at any more when the one after the next is asked for. Each (repository, digest) is looked
-   * at once in a client's life: a second call, also one at the same time, answers `present`. `onBytes` gets the sum that is there or sent; it goes back when an
-   * upload does.
+   * at once in a client's life: a second call, also one at the same time, answers `present`. `onBytes` gets the sum that
+   * is there or sent; it goes back when an upload does.
    */
   ensureBlob(
     repository: Repository,

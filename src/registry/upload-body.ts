@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { FactoryError } from '../common/errors.js';
 import { blobName } from './blobs.js';
 import { RegistryError } from './errors.js';
+import { exactly } from './exactly.js';
 import type { Call, Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
 import { uploadCall } from './session.js';
-import { exactly } from './size-guard.js';
 import { type Answer, discard } from './transport.js';
 import type { BlobPart, Descriptor } from './types.js';
 

@@ -5,8 +5,8 @@ import type { Digest } from '../contract/brand.js';
 import { parseDigest } from '../registry/digest.js';
 
 /**
- * The SHA-256 of a blob while it passes. It is taken where the bytes are, when they are: a thread for it was measured,
- * and cost more (each byte read from the file again, a message for each piece) than it freed the main one of.
+ * The SHA-256 of a blob while it passes. It is taken where the bytes are, when they are: a thread for it read each byte
+ * from the file again, and on two cores gained nothing that could be measured.
  */
 export class BlobHash {
   readonly #hash: Hash = createHash('sha256');

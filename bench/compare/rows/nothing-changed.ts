@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Bench, Row } from '../bench.js';
-import { measured } from '../busy.js';
 import { repositories } from '../contestants.js';
 import type { BenchWorker } from '../factory.js';
 import { alternate, type Contestant, median, spread } from '../figures.js';
+import { measured } from '../measured.js';
 import { overFleet, type Peer } from '../peers.js';
 import { type CountedRegistry, startCountedRegistry } from '../registries.js';
 import { validateCopies } from '../validate.js';

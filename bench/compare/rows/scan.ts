@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { publishVulnerabilityDb } from '../../../src/demo/fleet/publish.js';
 import { javaDb, vulnerabilityDb, writeCacheDir } from '../../../src/demo/trivy-db.js';
 import type { Bench, Row } from '../bench.js';
-import { measured } from '../busy.js';
 import { command } from '../command.js';
 import { peerMirrors, repositories, runMirrors } from '../contestants.js';
 import { alternate, type Contestant, median, spread } from '../figures.js';
+import { measured } from '../measured.js';
 import { intoFreshTarget, startCountedRegistry } from '../registries.js';
 import { validateCopies } from '../validate.js';
 

@@ -198,12 +198,8 @@ export class DockerClient {
     // Connections are probed while they live, and none is kept: an engine that was started again has forgotten it.
     const options = { keepAlive: true, keepAliveMsecs: PROBE_EVERY_MS, maxFreeSockets: 0 };
     const agent = unseen(address.protocol === 'https' ? new TlsAgent(options) : new Agent(options));
-    return new Docker({
-      ...address,
-      agent,
-      timeout: 0,
-      pathPrefix: '/',
-      headers: {},
-    } as Docker.DockerOptions);
+    // Handed on to docker-modem, which knows more than dockerode's types tell.
+    const known = { ...address, agent, timeout: 0, pathPrefix: '/', headers: {} };
+    return new Docker(known);
   }
 }

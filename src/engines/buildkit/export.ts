@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { PassThrough, Readable } from 'node:stream';
+import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -74,8 +74,8 @@ export async function exportLayers(
         const digest = `sha256:${/(?:^|\/)([0-9a-f]{64})$/.exec(path)?.[1] ?? ''}`;
         const ofBase = isDigest(digest) && all.includes(digest) && !wanted.has(digest);
         if (type !== 'file' || size === 0 || ofBase) entry.resume();
-        // A stream of another library: what it lacks of Node's is not used.
-        else await takeEntry(entry as unknown as Readable, size, taking, found);
+        // Its types do not say what it yields.
+        else await takeEntry(entry as AsyncIterable<Buffer>, size, taking, found);
       }
     } finally {
       archive.destroy();
@@ -95,7 +95,12 @@ interface Taking {
 }
 
 /** A file of the archive: the image's config, one of its layers, or neither. It is read to its end. */
-async function takeEntry(entry: Readable, size: number, taking: Taking, found: Exported): Promise<void> {
+async function takeEntry(
+  entry: AsyncIterable<Buffer>,
+  size: number,
+  taking: Taking,
+  found: Exported,
+): Promise<void> {
   const { first, stream } = await begun(entry);
   if (size <= MAX_CONFIG_BYTES && first[0] === BRACE) {
     const bytes = await collect(stream, MAX_CONFIG_BYTES);
@@ -133,8 +138,9 @@ async function takeLayer(stream: Readable, first: Buffer, taking: Taking, found:
     });
     const diffId: Digest = parseDigest(`sha256:${hash.digest('hex')}`);
     if (!taking.wanted.has(diffId) || found.layers.has(diffId)) return;
-    const compressed = createReadStream(file.path, { highWaterMark: PIECE_BYTES }).compose(createGzip(GZIP));
-    const { digest, size: length } = await content.store(compressed as Readable, signal);
+    const plainFile = createReadStream(file.path, { highWaterMark: PIECE_BYTES });
+    const compressed = plainFile.compose<Duplex>(createGzip(GZIP));
+    const { digest, size: length } = await content.store(compressed, signal);
     found.layers.set(diffId, { mediaType: taking.mediaType, digest, size: length });
   } catch (error) {
     throw diskFull(error, content.directory, 'CONTENT_DIR') ?? error;

@@ -7,7 +7,7 @@ export const wrongSize = (what: string, size: number, found: string): FactoryErr
     `${what} should have ${size} bytes but ${found}: it is fetched or sent again`,
   );
 
-export interface GuardOptions {
+export interface ExactlyOptions {
   /** In bytes, with those that are skipped. */
   size: number;
   /** So many bytes of it are left out at the start; none when absent. */
@@ -21,7 +21,10 @@ export interface GuardOptions {
 }
 
 /** The bytes of `source`, which must be `size` of them, else it fails with `TransferCorrupt`. */
-export async function* exactly(source: AsyncIterable<Buffer>, options: GuardOptions): AsyncGenerator<Buffer> {
+export async function* exactly(
+  source: AsyncIterable<Buffer>,
+  options: ExactlyOptions,
+): AsyncGenerator<Buffer> {
   const { size, skip = 0, what, onBytes, translate = (error) => error } = options;
   let sum = 0;
   try {

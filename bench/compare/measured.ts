@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** USER_HZ, which Linux fixes at 100 for /proc. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Seconds that the machine's cores have worked so far, all of them together, whoever for (proc_stat(5)). */
 export function busySeconds(): number {
