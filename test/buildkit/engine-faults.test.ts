@@ -148,7 +148,9 @@ describe('what is no engine that can build', () => {
   it('is one whose certificates are not there', async () => {
     expect(await state('tcp://127.0.0.1:9', true)).toMatchObject({
       type: 'EngineUnsuitable',
-      message: expect.stringMatching(/ca\.pem can't be read .*DOCKER_CERT_PATH/),
+      message: expect.stringMatching(
+        /ca\.pem \(ENOENT.*\), cert\.pem \(ENOENT.*\), key\.pem \(ENOENT.*\) can't be read: .*DOCKER_CERT_PATH/,
+      ),
     });
   });
 

@@ -59,19 +59,21 @@ export async function dockerAddress(settings: DockerSettings): Promise<DockerAdd
   const port = url.port === '' ? (tls ? 2376 : 2375) : Number(url.port);
   const address: DockerAddress = { ...NOWHERE, host: url.hostname, port, protocol: tls ? 'https' : 'http' };
   if (!settings.tls) return address;
-  const [ca, cert, key] = await Promise.all(
-    ['ca.pem', 'cert.pem', 'key.pem'].map((name) => certificate(settings.certPath, name)),
-  );
-  return { ...address, ca, cert, key };
+  return { ...address, ...(await certificates(settings.certPath)) };
 }
 
-async function certificate(folder: string, name: string): Promise<string> {
-  try {
-    return await readFile(join(folder, name), 'utf8');
-  } catch (error) {
+/** Reads the three files of a client, and names all that can't be read. */
+async function certificates(folder: string): Promise<Pick<DockerAddress, 'ca' | 'cert' | 'key'>> {
+  const names = ['ca.pem', 'cert.pem', 'key.pem'];
+  const read = await Promise.allSettled(names.map((name) => readFile(join(folder, name), 'utf8')));
+  const faults = read.flatMap((file, index) =>
+    file.status === 'rejected' ? [`${names[index]} (${messageOf(file.reason).split(':')[0]})`] : [],
+  );
+  if (faults.length > 0)
     throw new FactoryError(
       'EngineUnsuitable',
-      `DOCKER_TLS_VERIFY is set, but ${name} can't be read (${messageOf(error).split(':')[0]}): put ca.pem, cert.pem and key.pem into DOCKER_CERT_PATH`,
+      `DOCKER_TLS_VERIFY is set, but ${faults.join(', ')} can't be read: put ca.pem, cert.pem and key.pem into DOCKER_CERT_PATH`,
     );
-  }
+  const [ca, cert, key] = read.map((file) => (file.status === 'fulfilled' ? file.value : undefined));
+  return { ca, cert, key };
 }
