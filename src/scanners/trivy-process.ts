@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { FactoryError, messageOf } from '../common/errors.js';
 import { type RunResult, runProgram, STDERR_TAIL } from '../common/process.js';
@@ -43,6 +43,12 @@ export class TrivyProcess {
   constructor(program: string) {
     // It runs in a directory of its own, where a relative path leads elsewhere.
     this.program = program.includes('/') ? resolve(program) : program;
+  }
+
+  /** Where the program may lie: as long as none of these files changes, it is the same one. */
+  files(): string[] {
+    if (this.program.includes('/')) return [this.program];
+    return (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, this.program));
   }
 
   /** @throws FactoryError `ScannerMissing`, `ScannerFailed` */

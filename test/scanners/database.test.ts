@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabasePin } from '../../src/contract/verdict.js';
 import { debian } from '../../src/demo/fleet/packages.js';
 import { publishVulnerabilityDb } from '../../src/demo/fleet/publish.js';
+import { javaDb, vulnerabilityDb, writeCacheDir } from '../../src/demo/trivy-db.js';
 import { RegistryClient } from '../../src/registry/client.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { formatReference, parseReference } from '../../src/registry/reference.js';
@@ -138,6 +139,30 @@ describe('the vulnerability database', () => {
       { database: pin },
     );
     expect((await mixed.scan(task, stepContext())).decision).toBe('block');
+  });
+
+  it('is looked at once, and again when it or Trivy has changed', async () => {
+    const directory = join(world.directory, 'asked');
+    const program = join(directory, 'trivy-asked');
+    const calls = join(directory, 'calls');
+    const install = (version: string) =>
+      writeFile(program, `#!/bin/sh\n# ${version}\necho ${version} >> '${calls}'\nexec trivy "$@"\n`, {
+        mode: 0o755,
+      });
+    const update = (updatedAt: string) =>
+      writeCacheDir(directory, [vulnerabilityDb({ updatedAt }), javaDb({ updatedAt })]);
+    await update(UPDATED_AT);
+    await install('old');
+    const { scanner } = worker({ program, cacheDir: directory, skipDbUpdate: true, skipJavaDbUpdate: true });
+    const pinned = async () => (await scanner.pinDatabase(ALWAYS, stepContext())).updatedAt;
+    expect([await pinned(), await pinned()]).toEqual([UPDATED_AT, UPDATED_AT]);
+    expect(await readFile(calls, 'utf8')).toBe('old\n');
+    await update('2026-11-02T00:00:00.000Z');
+    expect(await pinned()).toBe('2026-11-02T00:00:00.000Z');
+    expect(await readFile(calls, 'utf8')).toBe('old\nold\n');
+    await install('new');
+    expect(await pinned()).toBe('2026-11-02T00:00:00.000Z');
+    expect(await readFile(calls, 'utf8')).toBe('old\nold\nnew\n');
   });
 
   it('may lie in a directory that is named relative to where the worker runs', async () => {
