@@ -82,9 +82,11 @@ export async function runProgram(
   const stop = (why: unknown): void => {
     failure ??= why;
     killGroup(child, 'SIGKILL');
-    // What left the group is not reached, but must not keep us waiting either.
-    child.stdout.destroy();
-    child.stderr.destroy();
+    // What left the group is not reached, but must not keep us waiting either. What was printed by now is read before.
+    setImmediate(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
   };
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });

@@ -82,7 +82,9 @@ async function putManifests(
 ): Promise<void> {
   const put = (manifest: RawManifest): Promise<void> =>
     target.putManifest(atDigest(task.target, manifest.descriptor.digest), manifest, signal);
-  await Promise.all(manifests.map(put));
+  // None is still on its way when the push has failed, and the same one is named whichever failed first.
+  for (const end of await Promise.allSettled(manifests.map(put)))
+    if (end.status === 'rejected') throw end.reason;
   const listed = manifests.some(({ descriptor }) => descriptor.digest === top.descriptor.digest);
   if (!isRepeatable(task) && !listed) await put(top);
 }

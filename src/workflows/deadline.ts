@@ -2,8 +2,12 @@ import { workflowInfo } from '@temporalio/workflow';
 
 /** How long a run may take when whoever started it set no limit: it must be over before the next night. */
 const DEFAULT_MS = 12 * 3_600_000;
-/** What is left of a limit for clean-up and report; the server ends the run at the limit itself, without either. */
+/**
+ * What is left of a limit for clean-up and report; the server ends the run at the limit itself, without either. A step
+ * hears with its next heartbeat that it is cancelled, so that a few seconds would not do.
+ */
 const RESERVE = 0.1;
+const LEAST_RESERVE_MS = 10_000;
 const MAX_RESERVE_MS = 15 * 60_000;
 
 /**
@@ -20,7 +24,8 @@ function limitMs(): number {
   return Math.min(executionTimeoutMs || DEFAULT_MS, runTimeoutMs || DEFAULT_MS);
 }
 
-const reserveOf = (limit: number): number => Math.min(limit * RESERVE, MAX_RESERVE_MS);
+const reserveOf = (limit: number): number =>
+  Math.min(Math.max(limit * RESERVE, LEAST_RESERVE_MS), limit / 2, MAX_RESERVE_MS);
 
 /** All steps after a run together have so long, however much is left. */
 const AFTER_RUN_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { access, mkdir } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ async function family(options: { stubborn?: boolean } = {}) {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
+  const connections = on(server, 'connection'); // both may come at once: none is lost
   const directory = join(await temporaryDirectory(), 'storage');
   await mkdir(directory);
   // An address with a port, as it listens on TCP.
@@ -24,12 +25,12 @@ async function family(options: { stubborn?: boolean } = {}) {
   const args = ['--import', 'tsx', PARENT, port, directory, options.stubborn ? 'stubborn' : ''];
   const parent = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   onTestFinished(() => void parent.kill('SIGKILL'));
-  const members = [await member(server), await member(server)];
+  const members = [await member(connections), await member(connections)];
   return { parent, directory, members };
 }
 
-async function member(server: ReturnType<typeof createServer>) {
-  const [socket]: Socket[] = await once(server, 'connection');
+async function member(connections: ReturnType<typeof on>) {
+  const [socket]: Socket[] = (await connections.next()).value;
   if (socket === undefined) throw new Error('a connection has a socket');
   socket.on('error', () => {}); // a killed peer may reset
   const ended = new Promise((resolve) => socket.once('close', resolve));

@@ -10,10 +10,10 @@ faultCase('harness', 'does not answer an update until the run has to end', async
   world.account.inject({ method: 'POST', url: /\/update-config\?/, times: 100, how: { kind: 'hang' } });
   await startWorkerProcess(world.env);
   const { client, taskQueue, uniqueId } = world.factory.temporal;
-  // Its work stops after nine tenths of that.
+  // Its work stops 10 s before that; an update that has begun has its 30 s.
   const run = await client.workflow.start(WORKFLOW.imageFactory, {
     ...{ workflowId: uniqueId('late'), taskQueue, args: [world.input] },
-    workflowExecutionTimeout: '50s',
+    workflowExecutionTimeout: '90s',
   });
   const end = await expectTruth(world, run);
   expect(end.outcomes.map(({ kind }) => kind)).toEqual(['mirrored']);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { after, before, killAt, landed } from './kills.js';
+import { after, afterLayer, before, killAt, landed } from './kills.js';
 import { faultCase } from './matrix.js';
 import { expectTruth } from './truth.js';
 import { openWorld } from './world.js';
@@ -7,7 +7,7 @@ import { openWorld } from './world.js';
 const POINTS = [
   before('source', 'GET', /\/harness\/ci-addon\/manifests\/sha256:/, 'buildImage'),
   before('source', 'GET', /\/harness\/ci-addon\/blobs\//, 'buildImage'),
-  after('source', 'GET', /\/harness\/ci-addon\/blobs\//, 'pushImage'),
+  afterLayer,
   before('target', 'POST', /\/ci\/harness\/ci-addon\/blobs\/uploads\//, 'pushImage'),
   before('target', 'PUT', /\/ci\/harness\/ci-addon\/blobs\/uploads\//, 'pushImage'),
   after('target', 'PUT', /\/ci\/harness\/ci-addon\/blobs\/uploads\//, 'pushImage'),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { WorkflowHandle } from '@temporalio/client';
 import { startWorkerProcess, type WorkerProcess } from '../integration/worker-process.js';
+import { layerOf } from './loss.js';
 import type { Seen } from './proxy.js';
 import { appears, type PendingActivity, type World } from './world.js';
 
@@ -41,6 +42,14 @@ export const after = (door: Door, method: string, url: RegExp, within: string): 
   in: within,
   when: (world, kill) => world[door].meet({ method, url, after: true }, kill),
 });
+
+/** The moment the source has sent a layer. Its configs, which a build reads, are blobs too. */
+export const afterLayer: KillPoint = {
+  name: 'GET of a layer was carried out by the source, and its answer is lost',
+  in: 'pushImage',
+  when: (world, kill) =>
+    world.source.meet({ method: 'GET', url: new RegExp(layerOf(world)), after: true }, kill),
+};
 
 /** The moment the update has read the account and not yet changed it: between snapshot and update. */
 export const beforeUpdate: KillPoint = {

@@ -37,8 +37,8 @@ faultCase(
   'temporal',
   `the server is killed (SIGKILL) while ${MOMENTS.map(([name]) => name).join(', then while ')}, and starts again on its database`,
   async () => {
-    const port = await freePort();
     const world = await openWorld();
+    const port = await freePort();
     const dbFile = `${world.factory.directory}/temporal.db`;
     let server = await startServer(port, dbFile);
     await ensureSearchAttributes(server.client.connection, 'default');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { updateHarnessId, WORKFLOW } from '../../src/contract/names.js';
 import type { AccountOutcome, RunResult } from '../../src/contract/outcome.js';
 import { awaitHolder } from '../../src/worker/holder.js';
-import { record } from './history.js';
+import { asked, record } from './history.js';
 import { endOf, held, openScripted } from './scripted.js';
 
 type Updated = Pick<AccountOutcome, 'updated' | 'rejected'>;
@@ -121,15 +121,10 @@ describe('the account’s single writer', () => {
     const writer = client.workflow.getHandle(updateHarnessId(config.harness.account, 'K8'));
     await writer.cancel();
     // Asked for by the workflow itself, after the task that the cancellation caused.
-    await expect
-      .poll(async () => (await writer.fetchHistory()).events?.map(cancelRequested), { timeout: 20_000 })
-      .toContain(true);
+    await asked(writer);
     expect((await writer.describe()).status.name).toBe('RUNNING');
     restoring.release();
     expect(await endOf(restore)).toMatchObject({ status: 'COMPLETED' });
     expect(await endOf(writer)).toMatchObject({ status: 'COMPLETED', outcome: 'updated' });
   });
 });
-
-const cancelRequested = (event: { workflowExecutionCancelRequestedEventAttributes?: unknown }): boolean =>
-  event.workflowExecutionCancelRequestedEventAttributes != null;

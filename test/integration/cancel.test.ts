@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WORKFLOW } from '../../src/contract/names.js';
 import type { RunResult } from '../../src/contract/outcome.js';
 import { few, openFactory } from './factory.js';
-import { record } from './history.js';
+import { asked, childrenOf, record } from './history.js';
 import { holdUploads } from './slow-registry.js';
 
 describe('cancelling a run', () => {
@@ -50,8 +50,12 @@ describe('a new run after one that was terminated', () => {
     const input = { ...factory.input, registry: `${held.host}/ci`, scan: false, modifyDefault: false };
     const first = await factory.start(WORKFLOW.imageFactory, input);
     await held.firstUpload;
+    const children = await childrenOf(first);
+    expect(children).not.toEqual([]);
     await first.terminate('an operator pulled the plug');
     const second = await factory.start(WORKFLOW.imageFactory, input);
+    const { client } = factory.temporal;
+    await Promise.all(children.map((id) => asked(client.workflow.getHandle(id))));
     held.release();
     const result: RunResult = await second.result();
     expect(result.counts).toMatchObject({ mirrored: 2, skipped: 0 });

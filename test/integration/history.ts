@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
@@ -84,4 +84,22 @@ export async function all<T>(listing: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
   for await (const item of listing) items.push(item);
   return items;
+}
+
+/** The ids of the children that an execution has started, in that order. */
+export async function childrenOf(handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<string[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(
+    ({ childWorkflowExecutionStartedEventAttributes: started }) =>
+      started?.workflowExecution?.workflowId ?? [],
+  );
+}
+
+/** Waits until an execution has been asked to end. */
+export async function asked(handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<void> {
+  const requests = async (): Promise<number> =>
+    ((await handle.fetchHistory()).events ?? []).filter(
+      ({ workflowExecutionCancelRequestedEventAttributes: request }) => request != null,
+    ).length;
+  await expect.poll(requests).toBeGreaterThan(0);
 }

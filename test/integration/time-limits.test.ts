@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { WORKFLOW } from '../../src/contract/names.js';
 import { readDocument } from '../docs/document.js';
 import { few, openFactory } from './factory.js';
-import { all } from './history.js';
+import { childrenOf } from './history.js';
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
@@ -40,12 +40,11 @@ it('the time limits of a real run are those that the architecture names', async 
     gatherScanTemplate: 'default',
   });
   await handle.result().catch(() => undefined); // what the scan finds in the images is no matter here
-  const children = await all(
-    factory.temporal.client.workflow.list({ query: `TaskQueue = '${factory.temporal.taskQueue}'` }),
-  );
+  const { client } = factory.temporal;
+  const ids = [handle.workflowId, ...(await childrenOf(handle))];
   const seen = new Map<string, number[]>();
-  for (const { workflowId } of children) {
-    const history = await factory.temporal.client.workflow.getHandle(workflowId).fetchHistory();
+  for (const workflowId of ids) {
+    const history = await client.workflow.getHandle(workflowId).fetchHistory();
     for (const event of history.events ?? []) {
       const scheduled = event.activityTaskScheduledEventAttributes;
       if (!scheduled) continue;

@@ -106,12 +106,12 @@ describe('a program of a template', () => {
       program({
         command: 'sh',
         args: ['-c', 'sleep 1000 & echo $$ $! > "$0"; echo waiting for the world; wait', file],
-        timeoutSeconds: 2,
+        timeoutSeconds: 5,
       }),
     );
     await expect(failure).rejects.toMatchObject({
       type: 'StepFailed',
-      message: 'sh: it took longer than 2 s and was ended; it said last: waiting for the world',
+      message: 'sh: it took longer than 5 s and was ended; it said last: waiting for the world',
       output: 'waiting for the world\n',
     });
     const pids = (await readFile(file, 'utf8')).trim().split(' ').map(Number);

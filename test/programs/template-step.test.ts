@@ -64,11 +64,11 @@ describe('a step of a template', () => {
     const slow = step({
       command: 'sh',
       args: ['-c', 'echo almost; sleep 1000'],
-      timeoutSeconds: 1,
+      timeoutSeconds: 5,
       at: 'before-gather',
     });
     expect((await failure(slow, {})).message).toBe(
-      'step tell failed: sh: it took longer than 1 s and was ended; it said last: almost',
+      'step tell failed: sh: it took longer than 5 s and was ended; it said last: almost',
     );
     expect(String(await evidence.get(outputOf('before-gather', 'tell')))).toBe('almost\n');
   });

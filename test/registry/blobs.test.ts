@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import type { RegistryClientOptions } from '../../src/registry/client.js';
 import { parseReference } from '../../src/registry/reference.js';
 import { resolveLocation } from '../../src/registry/transport.js';
 import type { Reply } from '../support/hostile-registry.js';
@@ -68,7 +69,7 @@ it('a step from HTTPS to HTTP is refused', () => {
   expect(() => resolveLocation('https://u:p@reg.example.com/y', base)).toThrow(/no plain URL/);
 });
 
-it.each<[string, Reply, string]>([
+it.each<[string, Reply, string, RegistryClientOptions['timeouts']?]>([
   ['is longer than it says', { status: 200, zeros: 200_000 }, 'TransferCorrupt'],
   [
     'is of another length',
@@ -81,11 +82,11 @@ it.each<[string, Reply, string]>([
     { status: 200, body: 'what', headers: { 'content-length': BYTES.length }, end: 'reset' },
     'RegistryUnavailable',
   ],
-  ['stops coming', { status: 200, body: 'what', end: 'silence' }, 'RegistryUnavailable'],
+  ['stops coming', { status: 200, body: 'what', end: 'silence' }, 'RegistryUnavailable', { idle: 300 }],
   ['is not there', { status: 404 }, 'ImageNotFound'],
-])('a blob that %s', async (_, reply, type) => {
+])('a blob that %s', async (_, reply, type, timeouts = {}) => {
   const server = await hostile([{ on: `GET ${PATH}`, reply }]);
-  const client = clientFor({ timeouts: { idle: 300 } });
+  const client = clientFor({ timeouts });
   const read = client.blob(repositoryAt(server.host), BLOB).then(text);
   await expect(read).rejects.toMatchObject({ type, message: expect.stringContaining(server.host) });
 });

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import type { RegistryClientOptions } from '../../src/registry/client.js';
 import { parseReference } from '../../src/registry/reference.js';
 import { errorBody, type Reply, type Rule } from '../support/hostile-registry.js';
 import { blobOf, clientFor, hostile } from './kit.js';
@@ -146,7 +147,7 @@ it.each<[string, Reply]>([
   expect([opened, methods(server.seen)]).toEqual([2, 'POST PUT POST PUT']);
 });
 
-it.each<[string, Rule[], string]>([
+it.each<[string, Rule[], string, RegistryClientOptions['timeouts']?]>([
   ['opens no session', [{ on: `POST ${UPLOADS}`, reply: { status: 202 } }], 'RegistryBadAnswer'],
   ['forbids it', [{ on: `POST ${UPLOADS}`, reply: { status: 403 } }], 'RegistryDenied'],
   [
@@ -170,10 +171,10 @@ it.each<[string, Rule[], string]>([
     'TransferCorrupt',
   ],
   ['breaks off', [{ on: `PUT ${UPLOADS}s/1`, reply: 'reset' }], 'RegistryUnavailable'],
-  ['never ends it', [{ on: `PUT ${UPLOADS}s/1`, reply: 'silence' }], 'RegistryUnavailable'],
-])('a registry that %s fails the upload', async (_, before, type) => {
+  ['never ends it', [{ on: `PUT ${UPLOADS}s/1`, reply: 'silence' }], 'RegistryUnavailable', { commit: 500 }],
+])('a registry that %s fails the upload', async (_, before, type, timeouts = {}) => {
   const server = await hostile(taking(...before));
-  const client = clientFor({ timeouts: { commit: 500 } });
+  const client = clientFor({ timeouts });
   await expect(client.ensureBlob(repositoryAt(server.host), BLOB, open, {})).rejects.toMatchObject({
     type,
     message: expect.stringContaining(server.host),

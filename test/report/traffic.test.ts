@@ -32,6 +32,10 @@ it('the report sums what workers asked of a host, also in a step that failed, an
   ).rejects.toThrow('the step failed');
   await first?.count('another', ask).catch(() => undefined);
 
+  // A step waits a second for what it asked to be on record, and no longer.
+  const records = async () =>
+    (await new FolderEvidenceStore(directory).list(`runs/${runId}/traffic/`)).length;
+  await expect.poll(records).toBe(3);
   const { json, html } = await reports.write([mirrored('a/b:1')]);
   const { traffic, evidence } = reportSchema.parse(JSON.parse(json));
   expect(traffic).toEqual([

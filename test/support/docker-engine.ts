@@ -108,10 +108,10 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
         return create(new URLSearchParams({ fromImage: name.slice(0, at), tag: name.slice(at + 1) }));
       },
       kill: async () => {
-        // Its containerd would live on, and the next engine wait for it in vain.
+        // Where its containerd lives on, the next engine would wait for it in vain.
         for (const file of [PID_FILE, CONTAINERD_PID_FILE]) {
           const pid = await readFile(join(directory, file), 'utf8').catch(() => undefined);
-          if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
+          if (pid !== undefined) killIfThere(Number(pid));
           await rm(join(directory, file), { force: true });
         }
         await server.exited;
@@ -220,4 +220,13 @@ async function unmountBelow(directory: string): Promise<void> {
   // The last mounted first: one may lie in another.
   for (const point of below.reverse())
     await runProgram('umount', ['--lazy', point], { env: serviceEnvironment(), timeoutMs: 30_000 });
+}
+
+/** Kills a process, unless it has gone with another one already. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }

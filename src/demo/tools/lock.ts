@@ -9,6 +9,8 @@ const OWNER = z.object({ host: z.string(), pid: z.number().int().positive() });
 const TOUCH_EVERY_MS = 5000;
 const STALE_AFTER_MS = 60_000;
 const LOOK_EVERY_MS = 250;
+/** So long an owner may take between making the directory and saying who it is, before it counts as one unknown. */
+const NAMELESS_MS = 1000;
 
 export interface LockOptions {
   /** Called once with the holder's pid, when another live process has the lock. */
@@ -45,6 +47,7 @@ export async function withLock<T>(
 }
 
 async function acquire(directory: string, options: LockOptions): Promise<void> {
+  const began = performance.now();
   for (let told = false; ; ) {
     options.signal?.throwIfAborted();
     try {
@@ -58,6 +61,10 @@ async function acquire(directory: string, options: LockOptions): Promise<void> {
     if (holder.state === 'gone') continue;
     if (holder.state === 'stale') {
       await discard(directory);
+      continue;
+    }
+    if (holder.pid === undefined && !told && performance.now() - began < NAMELESS_MS) {
+      await delay(10, undefined, { signal: options.signal });
       continue;
     }
     if (!told) options.onWait?.(holder.pid);
