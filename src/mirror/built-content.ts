@@ -18,15 +18,31 @@ export interface BuiltTree {
   made: Map<Digest, Descriptor>;
 }
 
+type Stores = { content: ContentStore; fetcher: SourceFetcher };
+
 /**
- * Reads the manifests that an engine left in the content store. What an index lists beside platforms is the source's own:
- * it is fetched.
- * @returns the digest of one that is there no longer
+ * What an engine left in the content store, where all of that is there. What an index lists beside platforms is the
+ * source's own: it is fetched.
+ *
+ * @returns the digest of what is there no longer
  */
-export async function readBuiltTree(
+export async function readBuilt(
   task: Pick<ImageTask, 'source' | 'target'>,
   built: BuiltImage,
-  { content, fetcher }: { content: ContentStore; fetcher: SourceFetcher },
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<BuiltTree | { missing: Digest }> {
+  const tree = await readManifests(task, built, stores, signal);
+  if ('missing' in tree) return tree;
+  for (const blob of tree.made.values())
+    if (!(await isThere(stores.content, blob, signal))) return { missing: blob.digest };
+  return tree;
+}
+
+async function readManifests(
+  task: Pick<ImageTask, 'source' | 'target'>,
+  built: BuiltImage,
+  { content, fetcher }: Stores,
   signal: AbortSignal,
 ): Promise<BuiltTree | { missing: Digest }> {
   const { source, target } = task;
@@ -60,23 +76,14 @@ export async function readBuiltTree(
   return { top, manifests, blobs: [...blobs.values()], made };
 }
 
-/** The first blob that only the engine had, and that is no longer in the content store. */
-export async function missingBlob(
-  { made }: BuiltTree,
-  content: ContentStore,
-  signal: AbortSignal,
-): Promise<Digest | undefined> {
-  for (const blob of made.values()) if (!(await isThere(content, blob, signal))) return blob.digest;
-  return undefined;
-}
-
 function imageIn({ bytes }: RawManifest, name: Reference) {
   const image = parseManifest(bytes, name);
   if (image.kind === 'manifest') return image;
   throw new FactoryError('ImageUnsupported', `${name} has an index in its index`);
 }
 
-async function readManifest(
+/** One of the manifests that an engine left; undefined when it is not there (any more). */
+export async function readManifest(
   content: ContentStore,
   digest: Digest,
   target: Reference,

@@ -3,7 +3,7 @@ import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { ContentStore } from '../store/content.js';
-import { type BuiltTree, missingBlob, readBuiltTree } from './built-content.js';
+import { type BuiltTree, readBuilt } from './built-content.js';
 import type { SourceFetcher } from './fetch.js';
 
 export interface RebuildDependencies {
@@ -32,8 +32,9 @@ export function assertMadeAsMeant(task: Pick<PushTask, 'build' | 'built' | 'imag
 }
 
 /**
- * What the task has to bring. An image that was only labelled is made again, which is cheap and gives the same: so any
- * worker goes on with what another one made. What a Docker Engine built must still be in this worker's content store.
+ * What the task has to bring, from this worker's content store. An image that was only labelled is made again where a part
+ * of it is not there, which is cheap and gives the same: so any worker goes on with what another one made. What a Docker
+ * Engine built must be there.
  *
  * @throws FactoryError `ImageUnsupported` when another version's worker made it differently; `BuiltContentLost` when a part of a
  *   build is not here; those of the engine
@@ -43,18 +44,18 @@ export async function rebuild(
   dependencies: RebuildDependencies,
   context: StepContext,
 ): Promise<BuiltTree> {
-  const { content } = dependencies;
   assertMadeAsMeant(task);
-  if (isRepeatable(task)) await makeAgain(task, dependencies.engine, context);
-  const tree = await readBuiltTree(task, task.built, dependencies, context.signal);
-  if (isRepeatable(task)) {
-    if (!('missing' in tree)) return tree;
-    const message = `${task.target}: ${tree.missing} is no longer in the content store`;
-    throw new FactoryError('TransferCorrupt', message); // evicted since: another attempt makes it again
-  }
-  const missing = 'missing' in tree ? tree.missing : await missingBlob(tree, content, context.signal);
-  if (missing !== undefined || 'missing' in tree) throw contentLost(task, missing ?? task.built.digest);
-  return tree;
+  const kept = await readBuilt(task, task.built, dependencies, context.signal);
+  if (!('missing' in kept)) return kept;
+  if (!isRepeatable(task)) throw contentLost(task, kept.missing);
+  await makeAgain(task, dependencies.engine, context);
+  const made = await readBuilt(task, task.built, dependencies, context.signal);
+  if (!('missing' in made)) return made;
+  // Evicted since: another attempt makes it again.
+  throw new FactoryError(
+    'TransferCorrupt',
+    `${task.target}: ${made.missing} is no longer in the content store`,
+  );
 }
 
 /** What was built is not on this worker: it must be built again, so no attempt of the same step helps. */

@@ -20,6 +20,7 @@ import { atDigest, splitReference } from '../registry/reference.js';
 import type { Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import { assertMadeAsMeant, isRepeatable, rebuild } from './built.js';
+import { readManifest } from './built-content.js';
 import type { SourceFetcher } from './fetch.js';
 import { putTag, type TagDependencies } from './tag.js';
 
@@ -52,7 +53,8 @@ export async function verifyImage(
 ): Promise<void> {
   assertMadeAsMeant(task);
   const top = isRepeatable(task)
-    ? (await rebuild(task, dependencies, context)).top
+    ? ((await readManifest(dependencies.content, task.built.digest, task.target)) ??
+      (await rebuild(task, dependencies, context)).top)
     : await topInTarget(task, dependencies.target, context.signal);
   const faults =
     top === undefined ? NO_TOP : await new Verification(task, dependencies, context.signal).run(top);

@@ -1,15 +1,15 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { PIECE_BYTES } from '../common/buffers.js';
-import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
 import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
 import type { Arriving, ContentStore, Scratch } from './content.js';
+import { look, readDocument, touch } from './document.js';
 import { Growth, readPart } from './growth.js';
 import { digestOfFile } from './hashing.js';
 import { Ingest } from './ingest.js';
@@ -59,7 +59,7 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   async has(digest: Digest): Promise<boolean> {
-    return (await this.sizeOf(digest)) !== undefined;
+    return look(this.pathOf(digest)) !== undefined;
   }
 
   pathOf(digest: Digest): string {
@@ -68,26 +68,17 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   async read(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
-    const size = await this.sizeOf(digest);
-    if (size === undefined) return undefined;
-    if (size > maxBytes)
-      throw new FactoryError(
-        'ImageUnsupported',
-        `${digest} has ${size} bytes, and at most ${maxBytes} are read.`,
-      );
-    const bytes = await readFile(this.pathOf(digest)).catch(absent);
-    if (bytes !== undefined && digestOf(bytes) === digest) {
-      await this.touch(digest);
-      return bytes;
-    }
+    const bytes = readDocument(this.pathOf(digest), digest, maxBytes);
+    if (bytes === undefined || digestOf(bytes) === digest) return bytes;
     await rm(this.pathOf(digest), { force: true }); // damaged on disk: as good as absent, so it is fetched again
     return undefined;
   }
 
   async write(bytes: Buffer): Promise<Digest> {
     const digest = digestOf(bytes);
-    if ((await this.sizeOf(digest)) !== bytes.length || (await this.read(digest, bytes.length)) === undefined)
-      await this.ingest.write({ digest, size: bytes.length, path: this.pathOf(digest) }, bytes);
+    const path = this.pathOf(digest);
+    if (look(path)?.size !== bytes.length || (await this.read(digest, bytes.length)) === undefined)
+      await this.ingest.write({ digest, size: bytes.length, path }, bytes);
     return digest;
   }
 
@@ -100,8 +91,9 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   open(digest: Digest, part?: BlobPart): Readable {
-    void this.touch(digest);
     const path = this.pathOf(digest);
+    const found = look(path);
+    if (found !== undefined) touch(path, found);
     return part ? readPart(path, part) : createReadStream(path, { highWaterMark: PIECE_BYTES });
   }
 
@@ -115,7 +107,7 @@ export class DirectoryContentStore implements ContentStore {
     const growth = new Growth(path, size);
     const listener = { ...options, onWritten: growth.wrote };
     const done = this.downloads.join(parseDigest(digest), listener, async (signal, progress) => {
-      if (await this.holds(digest, size)) return this.touch(digest);
+      if (await this.holds(digest, size)) return;
       await this.ingest.download({ digest, size, path }, download, signal, progress);
     });
     done.then(
@@ -127,10 +119,10 @@ export class DirectoryContentStore implements ContentStore {
 
   async check(digest: Digest): Promise<boolean> {
     const path = this.pathOf(digest);
-    const size = await this.sizeOf(digest);
-    if (size === undefined) return false;
-    if ((await digestOfFile(path, size).catch(absent)) === digest) return true;
-    await rm(this.pathOf(digest), { force: true });
+    const found = look(path);
+    if (found === undefined) return false;
+    if ((await digestOfFile(path, found.size).catch(absent)) === digest) return true;
+    await rm(path, { force: true });
     return false;
   }
 
@@ -140,18 +132,11 @@ export class DirectoryContentStore implements ContentStore {
 
   /** Whether a blob is there, and sure to be whole: see {@link Ingest}. Being used makes it younger than the machine's start. */
   private async holds(digest: Digest, size: number): Promise<boolean> {
-    const found = await stat(this.pathOf(digest)).catch(absent);
-    return found?.size === size && (found.mtimeMs >= STARTED_MS || (await this.check(digest)));
-  }
-
-  private async sizeOf(digest: Digest): Promise<number | undefined> {
-    return (await stat(this.pathOf(digest)).catch(absent))?.size;
-  }
-
-  /** Marks a blob as used now; `relatime` mounts don't keep access times, so the modification time serves. */
-  private async touch(digest: Digest): Promise<void> {
-    const now = new Date();
-    await utimes(this.pathOf(digest), now, now).catch(() => undefined); // only a hint for eviction
+    const path = this.pathOf(digest);
+    const found = look(path);
+    if (found?.size !== size || (found.mtimeMs < STARTED_MS && !(await this.check(digest)))) return false;
+    touch(path, found);
+    return true;
   }
 
   /** Writes one of the layout's own files unless it is there, whole or not at all. */

@@ -43,8 +43,9 @@ export class Ingest {
       try {
         await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600 });
         await rename(temporary, path);
-      } finally {
+      } catch (error) {
         await rm(temporary, { force: true });
+        throw error;
       }
     });
   }

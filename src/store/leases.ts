@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../contract/brand.js';
@@ -21,7 +21,13 @@ export class Leases {
     } catch (error) {
       throw diskFull(error, this.directory, 'CONTENT_DIR') ?? error;
     }
-    return () => rmSync(path, { force: true });
+    return () => {
+      try {
+        unlinkSync(path);
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error; // swept by a process that took us for dead
+      }
+    };
   }
 
   /** Every digest that a live process has leased. */

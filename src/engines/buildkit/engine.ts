@@ -5,7 +5,7 @@ import { expandAll, imageVariables } from '../../config/variables.js';
 import type { BuildTask, EngineState } from '../../contract/activities.js';
 import type { Digest } from '../../contract/brand.js';
 import type { BuiltImage, PlatformDigests } from '../../contract/outcome.js';
-import { missingBlob, readBuiltTree } from '../../mirror/built-content.js';
+import { readBuilt } from '../../mirror/built-content.js';
 import type { ImageTree, PlatformImage, SourceFetcher } from '../../mirror/fetch.js';
 import type { Descriptor } from '../../registry/types.js';
 import type { ContentStore } from '../../store/content.js';
@@ -55,12 +55,11 @@ export class BuildkitEngine implements BuildEngine {
   async build(task: BuildTask, context: StepContext): Promise<BuiltImage> {
     const { evidence } = this.dependencies;
     const known = await readRecord(task, evidence, context.signal);
-    if (known !== undefined) {
-      const { content } = this.dependencies;
-      const tree = await readBuiltTree(task, known, this.dependencies, context.signal);
-      if (!('missing' in tree) && (await missingBlob(tree, content, context.signal)) === undefined)
-        return known;
-    }
+    if (
+      known !== undefined &&
+      !('missing' in (await readBuilt(task, known, this.dependencies, context.signal)))
+    )
+      return known;
     const turn = this.#lanes.join();
     const late = AbortSignal.timeout(this.limits.waitMs);
     let begun = false;
