@@ -8,6 +8,7 @@ import { readLedger } from '../../src/mirror/ledger.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { verifyImage } from '../../src/mirror/verify.js';
 import { digestOf } from '../../src/registry/digest.js';
+import { parseManifest } from '../../src/registry/manifest.js';
 import { relabelConfig, relabelIndex, relabelManifest } from '../../src/registry/relabel.js';
 import {
   artifactOf,
@@ -22,11 +23,13 @@ import {
 } from '../support/images.js';
 import { built, context, crane, mirror, openSides, publish, type Sides } from './side.js';
 
-const push = (sides: Sides, task: PushTask) =>
+type AnyEngine = Omit<Sides, 'engine'> & { engine: BuildEngine };
+
+const push = (sides: AnyEngine, task: PushTask) =>
   pushImage(task, { ...sides, target: sides.registry }, context());
 
 /** Verifies as the activity does: with a client that knows nothing. */
-async function verify(sides: Omit<Sides, 'engine'> & { engine: BuildEngine }, task: PushTask): Promise<void> {
+async function verify(sides: AnyEngine, task: PushTask): Promise<void> {
   const target = sides.client();
   onTestFinished(() => target.close());
   await verifyImage(task, { ...sides, target }, context());
@@ -145,6 +148,26 @@ describe('pushing', () => {
     const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
     await rm(join(sides.content.directory, 'blobs', 'sha256'), { recursive: true });
     await mkdir(join(sides.content.directory, 'blobs', 'sha256'));
+    await push(sides, task);
+    await verify(sides, task);
+  });
+
+  it('does not build again what this worker has', async () => {
+    const sides = await openSides();
+    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
+    const engine = { name: 'registry' as const, build: () => Promise.reject(new Error('built again')) };
+    await push({ ...sides, engine }, task);
+    await verify({ ...sides, engine }, task);
+    await crane('validate', '--remote', task.target);
+  });
+
+  it('builds again where one config is gone', async () => {
+    const sides = await openSides();
+    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
+    const target = task.built.platforms[0]?.target ?? task.built.digest;
+    const manifest = parseManifest(await readFile(sides.content.pathOf(target)), task.target);
+    if (manifest.kind !== 'manifest') throw new Error('a platform has a manifest');
+    await rm(sides.content.pathOf(manifest.config.digest));
     await push(sides, task);
     await verify(sides, task);
   });

@@ -70,6 +70,19 @@ describe('the content store', () => {
     );
   });
 
+  it('marks what is read as used, once a minute', async () => {
+    const store = await fresh();
+    const digest = await store.write(BYTES);
+    const usedAt = async (secondsAgo: number): Promise<number> => {
+      const then = new Date(Date.now() - secondsAgo * 1000);
+      await utimes(store.pathOf(digest), then, then);
+      await store.read(digest, 100);
+      return Date.now() - (await stat(store.pathOf(digest))).mtimeMs;
+    };
+    expect(await usedAt(30)).toBeGreaterThan(25_000);
+    expect(await usedAt(90)).toBeLessThan(25_000);
+  });
+
   it('fetches again what was damaged on disk', async () => {
     const store = await fresh();
     await store.write(BYTES);
