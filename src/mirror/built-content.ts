@@ -2,7 +2,7 @@ import { FactoryError } from '../common/errors.js';
 import type { ImageTask } from '../contract/activities.js';
 import type { Digest, Reference } from '../contract/brand.js';
 import type { BuiltImage } from '../contract/outcome.js';
-import { MAX_MANIFEST_BYTES, parseManifest } from '../registry/manifest.js';
+import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, RawManifest } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import type { SourceFetcher } from './fetch.js';
@@ -18,8 +18,6 @@ export interface BuiltTree {
   made: Map<Digest, Descriptor>;
 }
 
-type Stores = { content: ContentStore; fetcher: SourceFetcher };
-
 /**
  * What an engine left in the content store, where all of that is there. What an index lists beside platforms is the
  * source's own: it is fetched.
@@ -29,20 +27,7 @@ type Stores = { content: ContentStore; fetcher: SourceFetcher };
 export async function readBuilt(
   task: Pick<ImageTask, 'source' | 'target'>,
   built: BuiltImage,
-  stores: Stores,
-  signal: AbortSignal,
-): Promise<BuiltTree | { missing: Digest }> {
-  const tree = await readManifests(task, built, stores, signal);
-  if ('missing' in tree) return tree;
-  for (const blob of tree.made.values())
-    if (!(await isThere(stores.content, blob, signal))) return { missing: blob.digest };
-  return tree;
-}
-
-async function readManifests(
-  task: Pick<ImageTask, 'source' | 'target'>,
-  built: BuiltImage,
-  { content, fetcher }: Stores,
+  { content, fetcher }: { content: ContentStore; fetcher: SourceFetcher },
   signal: AbortSignal,
 ): Promise<BuiltTree | { missing: Digest }> {
   const { source, target } = task;
@@ -67,11 +52,18 @@ async function readManifests(
     const layers = image.layers.filter((layer) => !layer.foreign);
     for (const blob of [image.config, ...layers]) blobs.set(blob.digest, blob);
     if (platform === undefined) continue;
-    made.set(image.config.digest, image.config);
+    const { config } = image;
+    made.set(config.digest, config);
+    // Read, not looked for: a damaged one would only be found by the target.
+    if ((await content.read(config.digest, MAX_CONFIG_BYTES)) === undefined)
+      return { missing: config.digest };
     if (platform.how !== 'built') continue;
     const original = imageIn(await fetcher.manifest(source, platform.source, signal), source);
     const before = new Set(original.layers.map((layer) => layer.digest));
-    for (const layer of layers) if (!before.has(layer.digest)) made.set(layer.digest, layer);
+    for (const layer of layers.filter(({ digest }) => !before.has(digest))) {
+      made.set(layer.digest, layer);
+      if (!(await isThere(content, layer, signal))) return { missing: layer.digest };
+    }
   }
   return { top, manifests, blobs: [...blobs.values()], made };
 }
@@ -96,12 +88,14 @@ export async function readManifest(
 
 /** Whether a blob is there whole. What the machine's last stop may have damaged is read through for that. */
 async function isThere(content: ContentStore, blob: Descriptor, signal: AbortSignal): Promise<boolean> {
-  const nowhere = new FactoryError('BuiltContentLost', `${blob.digest} is nowhere else`);
+  const nowhere = (): Promise<never> =>
+    Promise.reject(new FactoryError('BuiltContentLost', `${blob.digest} is nowhere else`));
   try {
-    await content.ensure(blob, () => Promise.reject(nowhere), { signal });
+    await content.ensure(blob, nowhere, { signal });
     return true;
   } catch (error) {
-    if (error !== nowhere) throw error;
+    // It may be another's who looks for the same: they share what comes of it.
+    if (!(error instanceof FactoryError && error.type === 'BuiltContentLost')) throw error;
     return false;
   }
 }

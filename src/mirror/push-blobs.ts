@@ -99,7 +99,8 @@ class BlobPush {
       // Other bytes than meant: where ours are to blame, damaged on this disk since, they are fetched anew.
       const corrupt = error instanceof FactoryError && error.type === 'TransferCorrupt';
       if (!corrupt || !(await content.has(digest)) || (await content.check(digest))) throw error;
-      if (this.made && !isRepeatable(this.task)) throw contentLost(this.task, digest);
+      // What we made is made again, by another attempt where that is all it takes.
+      if (this.made) throw isRepeatable(this.task) ? error : contentLost(this.task, digest);
       return this.#send();
     }
   }

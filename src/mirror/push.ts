@@ -26,11 +26,11 @@ export async function pushImage(
 ): Promise<PushSummary> {
   const { content, target } = dependencies;
   const tree = await rebuild(task, dependencies, context);
-  await assertTagIsFree(task, target, context.signal);
   const release = content.lease(
     [...tree.manifests, tree.top].map(digestOf).concat(tree.blobs.map((blob) => blob.digest)),
   );
   try {
+    await assertTagIsFree(task, target, context.signal);
     if (task.repair) target.forget(splitReference(task.target));
     const first = await pushBlobs(tree, task, dependencies, context);
     try {

@@ -35,6 +35,8 @@ export interface ReadyDatabase {
 }
 
 const HOUR_MS = 3_600_000;
+/** A wrapper's own file stays when the Trivy behind it is another. */
+const LOOK_AGAIN_MS = 10 * 60_000;
 
 /** The vulnerability databases of a worker: fixed by digest, shared by all its scans and by other processes. */
 export class TrivyDatabases {
@@ -42,7 +44,7 @@ export class TrivyDatabases {
   readonly #trivy: TrivyProcess;
   readonly #pinned: PinnedDatabases;
   /** What was found last, and the files of then: every scan asks for it, and to start Trivy takes 0.1 s of CPU. */
-  #looked: { stamp: string; ready: ReadyDatabase } | undefined;
+  #looked: { stamp: string; at: number; ready: ReadyDatabase } | undefined;
 
   constructor(options: DatabaseOptions, trivy: TrivyProcess) {
     // Trivy runs in a directory of its own.
@@ -108,10 +110,11 @@ export class TrivyDatabases {
           ...this.#trivy.files(),
           ...['db/trivy.db', 'db/metadata.json', 'java-db/metadata.json'].map((file) => join(cacheDir, file)),
         ]);
-        const known = this.#looked?.stamp === stamp ? this.#looked : undefined;
-        const looked = known ?? { stamp, ready: await this.#look(pair, cacheDir, context) };
-        this.#looked = looked;
-        return work(looked.ready);
+        const last = this.#looked;
+        if (last?.stamp === stamp && performance.now() - last.at < LOOK_AGAIN_MS) return work(last.ready);
+        const ready = await this.#look(pair, cacheDir, context);
+        this.#looked = { stamp, at: performance.now(), ready };
+        return work(ready);
       },
     );
   }

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { uptime } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { PIECE_BYTES } from '../common/buffers.js';
@@ -9,7 +8,7 @@ import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
 import type { BlobPart } from '../registry/types.js';
 import { Claims } from './claims.js';
 import type { Arriving, ContentStore, Scratch } from './content.js';
-import { look, readDocument, touch } from './document.js';
+import { look, readDocument, STARTED_MS, touch } from './document.js';
 import { Growth, readPart } from './growth.js';
 import { digestOfFile } from './hashing.js';
 import { Ingest } from './ingest.js';
@@ -20,9 +19,6 @@ import { codeOf, diskFull, placeOnce, writerName } from './writers.js';
 
 /** 20 GiB: a fleet of 40 two-platform images with room for two releases. */
 const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
-
-/** When this machine started: what was written before may not have reached the disk whole. */
-const STARTED_MS = Date.now() - uptime() * 1000;
 
 /**
  * The {@link ContentStore} on a directory that several processes may share. When it would grow beyond `maxBytes`, the
@@ -68,10 +64,7 @@ export class DirectoryContentStore implements ContentStore {
   }
 
   async read(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
-    const bytes = readDocument(this.pathOf(digest), digest, maxBytes);
-    if (bytes === undefined || digestOf(bytes) === digest) return bytes;
-    await rm(this.pathOf(digest), { force: true }); // damaged on disk: as good as absent, so it is fetched again
-    return undefined;
+    return readDocument(this.pathOf(digest), digest, maxBytes);
   }
 
   async write(bytes: Buffer): Promise<Digest> {

@@ -3,13 +3,16 @@ import {
   fstatSync,
   futimesSync,
   openSync,
-  readSync,
+  readFileSync,
+  rmSync,
   type Stats,
   statSync,
   utimesSync,
 } from 'node:fs';
+import { uptime } from 'node:os';
 import { FactoryError } from '../common/errors.js';
 import type { Digest } from '../contract/brand.js';
+import { digestOf } from '../registry/digest.js';
 import { codeOf } from './writers.js';
 
 // Synchronous throughout: a look at a file takes the system a few µs, and two threads 50 µs to hand it to each other; a
@@ -17,6 +20,9 @@ import { codeOf } from './writers.js';
 
 /** A blob used in the last minute is not marked again. */
 const FRESH_MS = 60_000;
+
+/** When this machine started: what was written before may not have reached the disk whole. */
+export const STARTED_MS = Date.now() - uptime() * 1000;
 
 /** Marks a blob as used now; `relatime` mounts don't keep access times, so the modification time serves. */
 export function touch(path: string, { mtimeMs }: Stats): void {
@@ -29,7 +35,7 @@ export const look = (path: string): Stats | undefined => statSync(path, { throwI
 /**
  * Reads a manifest or a config, and marks it as used.
  *
- * @returns undefined when it is not there
+ * @returns undefined when it is not there, or is damaged
  * @throws FactoryError `ImageUnsupported` when it is larger than `maxBytes`, of which there are few enough to be read at once
  */
 export function readDocument(path: string, digest: Digest, maxBytes: number): Buffer | undefined {
@@ -47,10 +53,13 @@ export function readDocument(path: string, digest: Digest, maxBytes: number): Bu
         'ImageUnsupported',
         `${digest} has ${size} bytes, and at most ${maxBytes} are read.`,
       );
-    const bytes = Buffer.alloc(size);
-    readSync(file, bytes);
-    mark(mtimeMs, (now) => futimesSync(file, now, now));
-    return bytes;
+    const bytes = readFileSync(file);
+    if (digestOf(bytes) === digest) {
+      mark(mtimeMs, (now) => futimesSync(file, now, now));
+      return bytes;
+    }
+    rmSync(path, { force: true }); // damaged on disk: as good as absent, so it is fetched again
+    return undefined;
   } finally {
     closeSync(file);
   }
@@ -59,7 +68,7 @@ export function readDocument(path: string, digest: Digest, maxBytes: number): Bu
 function mark(mtimeMs: number, set: (now: Date) => void): void {
   const now = new Date();
   // A time in the future would keep it for longer than it is used.
-  if (Math.abs(now.getTime() - mtimeMs) < FRESH_MS) return;
+  if (mtimeMs >= STARTED_MS && Math.abs(now.getTime() - mtimeMs) < FRESH_MS) return;
   try {
     set(now);
   } catch {

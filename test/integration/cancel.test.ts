@@ -55,7 +55,9 @@ describe('a new run after one that was terminated', () => {
     await first.terminate('an operator pulled the plug');
     const second = await factory.start(WORKFLOW.imageFactory, input);
     const { client } = factory.temporal;
-    await Promise.all(children.map((id) => asked(client.workflow.getHandle(id))));
+    await Promise.all(
+      children.map(({ workflowId, runId }) => asked(client.workflow.getHandle(workflowId, runId))),
+    );
     held.release();
     const result: RunResult = await second.result();
     expect(result.counts).toMatchObject({ mirrored: 2, skipped: 0 });

@@ -86,13 +86,15 @@ export async function all<T>(listing: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-/** The ids of the children that an execution has started, in that order. */
-export async function childrenOf(handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<string[]> {
+/** The children that an execution has started, in that order. */
+export async function childrenOf(
+  handle: Pick<WorkflowHandle, 'fetchHistory'>,
+): Promise<{ workflowId: string; runId: string }[]> {
   const { events } = await handle.fetchHistory();
-  return (events ?? []).flatMap(
-    ({ childWorkflowExecutionStartedEventAttributes: started }) =>
-      started?.workflowExecution?.workflowId ?? [],
-  );
+  return (events ?? []).flatMap(({ childWorkflowExecutionStartedEventAttributes: started }) => {
+    const { workflowId, runId } = started?.workflowExecution ?? {};
+    return workflowId && runId ? [{ workflowId, runId }] : [];
+  });
 }
 
 /** Waits until an execution has been asked to end. */

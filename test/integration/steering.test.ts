@@ -89,7 +89,7 @@ describe('a person', () => {
 
 describe('a run that is stuck', () => {
   it('ends before its time limit, with a report that says what it did not come to', async () => {
-    const { factory, handle } = await heldRun({ workflowExecutionTimeout: '20s' });
+    const { factory, handle } = await heldRun({ workflowExecutionTimeout: '30s' });
     const error = await handle.result().catch((reason: unknown) => reason);
     if (!(error instanceof WorkflowFailedError)) throw error;
     const end = workflowEnd(error);

@@ -41,7 +41,7 @@ it('the time limits of a real run are those that the architecture names', async 
   });
   await handle.result().catch(() => undefined); // what the scan finds in the images is no matter here
   const { client } = factory.temporal;
-  const ids = [handle.workflowId, ...(await childrenOf(handle))];
+  const ids = [handle.workflowId, ...(await childrenOf(handle)).map((child) => child.workflowId)];
   const seen = new Map<string, number[]>();
   for (const workflowId of ids) {
     const history = await client.workflow.getHandle(workflowId).fetchHistory();

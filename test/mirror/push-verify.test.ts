@@ -35,6 +35,13 @@ async function verify(sides: AnyEngine, task: PushTask): Promise<void> {
   await verifyImage(task, { ...sides, target }, context());
 }
 
+/** Another byte, and the same size. */
+async function damage(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[10] = (bytes[10] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+}
+
 /** Where distribution's file system driver keeps a blob. */
 const storedAt = (sides: Sides, digest: Digest): string => {
   const hex = digest.slice('sha256:'.length);
@@ -161,15 +168,19 @@ describe('pushing', () => {
     await crane('validate', '--remote', task.target);
   });
 
-  it('builds again where one config is gone', async () => {
+  it.each([
+    ['is gone', (path: string) => rm(path)],
+    ['was damaged on this worker’s disk', (path: string) => damage(path)],
+  ])('builds again where one config %s', async (_what, harm) => {
     const sides = await openSides();
     const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
     const target = task.built.platforms[0]?.target ?? task.built.digest;
     const manifest = parseManifest(await readFile(sides.content.pathOf(target)), task.target);
     if (manifest.kind !== 'manifest') throw new Error('a platform has a manifest');
-    await rm(sides.content.pathOf(manifest.config.digest));
+    await harm(sides.content.pathOf(manifest.config.digest));
     await push(sides, task);
     await verify(sides, task);
+    await crane('validate', '--remote', task.target);
   });
 
   it('refuses to push what it builds differently than planned', async () => {

@@ -87,4 +87,4 @@ it('a worker that is killed half-way, down and up, moves hardly a byte twice', a
   expect(downloaded / size).toBeLessThanOrEqual(1.1);
   expect(uploaded).toBeGreaterThanOrEqual(size);
   expect(uploaded / size).toBeLessThanOrEqual(1.1);
-});
+}, 180_000);
