@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { PushTask } from '../../src/contract/activities.js';
@@ -8,7 +8,6 @@ import { readLedger } from '../../src/mirror/ledger.js';
 import { pushImage } from '../../src/mirror/push.js';
 import { verifyImage } from '../../src/mirror/verify.js';
 import { digestOf } from '../../src/registry/digest.js';
-import { parseManifest } from '../../src/registry/manifest.js';
 import { relabelConfig, relabelIndex, relabelManifest } from '../../src/registry/relabel.js';
 import {
   artifactOf,
@@ -23,23 +22,14 @@ import {
 } from '../support/images.js';
 import { built, context, crane, mirror, openSides, publish, type Sides } from './side.js';
 
-type AnyEngine = Omit<Sides, 'engine'> & { engine: BuildEngine };
-
-const push = (sides: AnyEngine, task: PushTask) =>
+const push = (sides: Sides, task: PushTask) =>
   pushImage(task, { ...sides, target: sides.registry }, context());
 
 /** Verifies as the activity does: with a client that knows nothing. */
-async function verify(sides: AnyEngine, task: PushTask): Promise<void> {
+async function verify(sides: Omit<Sides, 'engine'> & { engine: BuildEngine }, task: PushTask): Promise<void> {
   const target = sides.client();
   onTestFinished(() => target.close());
   await verifyImage(task, { ...sides, target }, context());
-}
-
-/** Another byte, and the same size. */
-async function damage(path: string): Promise<void> {
-  const bytes = await readFile(path);
-  bytes[10] = (bytes[10] ?? 0) ^ 1;
-  await writeFile(path, bytes);
 }
 
 /** Where distribution's file system driver keeps a blob. */
@@ -148,46 +138,6 @@ describe('pushing', () => {
     await expect(publish(sides.registry, reference, image)).rejects.toMatchObject({
       type: 'ForeignLayersRefused',
     });
-  });
-
-  it('builds again on a worker that has nothing of the image', async () => {
-    const sides = await openSides();
-    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
-    await rm(join(sides.content.directory, 'blobs', 'sha256'), { recursive: true });
-    await mkdir(join(sides.content.directory, 'blobs', 'sha256'));
-    await push(sides, task);
-    await verify(sides, task);
-  });
-
-  it('does not build again what this worker has', async () => {
-    const sides = await openSides();
-    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
-    const engine = { name: 'registry' as const, build: () => Promise.reject(new Error('built again')) };
-    await push({ ...sides, engine }, task);
-    await verify({ ...sides, engine }, task);
-    await crane('validate', '--remote', task.target);
-  });
-
-  it.each([
-    ['is gone', (path: string) => rm(path)],
-    ['was damaged on this worker’s disk', (path: string) => damage(path)],
-  ])('builds again where one config %s', async (_what, harm) => {
-    const sides = await openSides();
-    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
-    const target = task.built.platforms[0]?.target ?? task.built.digest;
-    const manifest = parseManifest(await readFile(sides.content.pathOf(target)), task.target);
-    if (manifest.kind !== 'manifest') throw new Error('a platform has a manifest');
-    await harm(sides.content.pathOf(manifest.config.digest));
-    await push(sides, task);
-    await verify(sides, task);
-    await crane('validate', '--remote', task.target);
-  });
-
-  it('refuses to push what it builds differently than planned', async () => {
-    const sides = await openSides();
-    const task = await built(sides, 'harness/ci-addon:1', twoPlatformImage());
-    const other = { ...task, built: { ...task.built, digest: digestOf('other') } };
-    await expect(push(sides, other)).rejects.toMatchObject({ type: 'ImageUnsupported' });
   });
 });
 
