@@ -105,18 +105,18 @@ export class TrivyDatabases {
           const insecure = insecureHosts.includes(host);
           await this.#trivy.download(kind, reference, { cacheDir, insecure, login, extraCaFile, context });
         }),
-      async (cacheDir) => {
-        const stamp = await stampOf([
-          ...this.#trivy.files(),
-          ...['db/trivy.db', 'db/metadata.json', 'java-db/metadata.json'].map((file) => join(cacheDir, file)),
-        ]);
-        const last = this.#looked;
-        if (last?.stamp === stamp && performance.now() - last.at < LOOK_AGAIN_MS) return work(last.ready);
-        const ready = await this.#look(pair, cacheDir, context);
-        this.#looked = { stamp, at: performance.now(), ready };
-        return work(ready);
-      },
+      async (cacheDir) => work(await this.#ready(pair, cacheDir, context)),
     );
+  }
+
+  async #ready(pair: PinnedPair, cacheDir: string, context: StepContext): Promise<ReadyDatabase> {
+    const databases = ['db/trivy.db', 'db/metadata.json', 'java-db/metadata.json'];
+    const stamp = await stampOf([...this.#trivy.files(), ...databases.map((file) => join(cacheDir, file))]);
+    const last = this.#looked;
+    if (last?.stamp === stamp && performance.now() - last.at < LOOK_AGAIN_MS) return last.ready;
+    const ready = await this.#look(pair, cacheDir, context);
+    this.#looked = { stamp, at: performance.now(), ready };
+    return ready;
   }
 
   async #look(
