@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { MirrorFigures, MirrorOptions } from '../data-path/mirror.js';
 import type { Bench } from './bench.js';
+import { asideIn, clearAway } from './clear.js';
 import type { BenchWorker } from './factory.js';
 import type { Contestant } from './figures.js';
 import { type Measured, measured } from './measured.js';
@@ -69,7 +69,7 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
       });
       return { seconds: ms / 1000, cpu: machineCpuMs / 1000 };
     });
-    await rm(own, { recursive: true, force: true });
+    await clearAway(own, asideIn(bench.directory));
     return figures;
   },
 });

@@ -25,9 +25,15 @@ const BULK_BYTES = 32 * 1024;
 /** The link is not idle while this process, which shares the cores, is late to read: so much of that is made up for. */
 const LATE_MS = 50;
 
-/** One direction: bytes leave one after the other, whatever connection they belong to, and arrive later. */
+/**
+ * One direction: bytes leave one after the other, whatever connection they belong to, and arrive later. As at a router,
+ * what waits to leave is bounded: by bandwidth × round trip, the usual size of such a buffer. Who finds it full waits in
+ * line, as TCP has senders do.
+ */
 class Lane {
   #freeAt = 0;
+  readonly #inLine: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
   bulk: { first: number; last: number } | undefined;
 
   constructor(private readonly options: LinkOptions) {}
@@ -47,18 +53,50 @@ class Lane {
       onItsWay += chunk.length;
       if (chunk.length >= BULK_BYTES)
         this.bulk = { first: this.bulk?.first ?? performance.now(), last: performance.now() };
-      if (onItsWay > WINDOW_BYTES) from.pause();
       carry(chunk.length, () => {
         const next = (): void => {
           onItsWay -= chunk.length;
-          if (onItsWay <= WINDOW_BYTES) from.resume();
+          resume();
         };
         // Loopback takes it at once or soon; what waits there is bounded by the window.
         if (to.destroyed) next();
         else to.write(chunk, next);
       });
     });
+    let inLine = false;
+    const resume = (): void => {
+      if (onItsWay <= WINDOW_BYTES && !inLine) from.resume();
+    };
+    const wait = (): void => {
+      if (onItsWay > WINDOW_BYTES) from.pause();
+      if (inLine || this.#overFullMs() <= 0) return;
+      inLine = true;
+      from.pause();
+      this.#inLine.push(() => {
+        inLine = false;
+        resume();
+      });
+      this.#letOneIn();
+    };
+    from.on('data', wait); // after the listener above
     from.on('end', () => carry(0, () => to.end()));
+  }
+
+  /** How long the buffer takes to have room again. */
+  #overFullMs(): number {
+    return this.#freeAt - performance.now() - 2 * this.options.delayMs;
+  }
+
+  /** The first in line as soon as there is room, then the next. */
+  #letOneIn(): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        if (this.#overFullMs() <= 0) this.#inLine.shift()?.();
+        if (this.#inLine.length > 0) this.#letOneIn();
+      },
+      Math.max(0, this.#overFullMs()),
+    );
   }
 }
 

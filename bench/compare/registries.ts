@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { type RegistryService, startRegistry } from '../../src/demo/services/registry.js';
+import { asideIn, clearAway } from './clear.js';
 
 export interface CountedRequest {
   method: string;
@@ -63,6 +63,6 @@ export async function intoFreshTarget<T>(
     return await work(target.address);
   } finally {
     await target.stop();
-    await rm(storage, { recursive: true, force: true });
+    await clearAway(storage, asideIn(directory));
   }
 }

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceEnvironment } from '../../src/demo/services/environment.js';
+import { clearAway } from './clear.js';
 import { TICKS_PER_SECOND } from './measured.js';
 
 const ENTRY = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
@@ -57,12 +58,13 @@ export async function startWorkerProcess(
       .filter(Boolean)
       .flatMap((one) => [one, ...below(one)]);
   const programs = (): number[] => below(child.pid).map((pid) => residentMb(pid));
-  const empty = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+  const empty = (path: string): Promise<void> => clearAway(path, `${directory}-aside`);
   const forgetContent = async (): Promise<void> => {
     // Its own folders stay: the worker made them when it started.
-    await Promise.all(
-      ['blobs/sha256', 'ingest', 'analyses'].map((folder) => emptyFolder(join(content, folder))),
-    );
+    for (const folder of ['blobs/sha256', 'ingest', 'analyses']) {
+      await empty(join(content, folder));
+      await mkdir(join(content, folder));
+    }
   };
   return {
     cpu: () => {
@@ -92,10 +94,4 @@ function residentMb(pid: number | string | undefined): number {
   } catch {
     return 0;
   }
-}
-
-/** One that is not there is empty: `analyses` comes with the first scan. */
-async function emptyFolder(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }

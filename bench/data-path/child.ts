@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import '../../src/worker/compile-late.js';
 import { type MirrorOptions, mirrorFleet } from './mirror.js';
 
@@ -16,6 +15,5 @@ if (options.warm) {
     images: options.images.slice(0, WARM_UP_IMAGES),
     contentDir: `${options.contentDir}-warm-up/content`,
   });
-  await rm(`${options.contentDir}-warm-up`, { recursive: true });
 }
 process.stdout.write(JSON.stringify(await mirrorFleet(options)));

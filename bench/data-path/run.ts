@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import pLimit from 'p-limit';
 import { startRegistry } from '../../src/demo/services/registry.js';
+import { asideIn, clearAway } from '../compare/clear.js';
 import { FLEET, largeImages, publishFleet } from './fleet.js';
 import type { MirrorFigures, MirrorOptions } from './mirror.js';
 
@@ -50,7 +51,7 @@ async function intoFreshTarget<T>(work: (target: string) => Promise<T>): Promise
     return result;
   } finally {
     await target.stop();
-    await rm(storage, { recursive: true, force: true });
+    await clearAway(storage, asideIn(directory));
   }
 }
 
@@ -67,7 +68,7 @@ const ours = (): Promise<MirrorFigures> =>
     const args = [...flags, '--import', 'tsx', CHILD, JSON.stringify(options)];
     const { stdout, stderr } = await run(process.execPath, args);
     process.stderr.write(stderr);
-    await rm(join(directory, 'ours'), { recursive: true, force: true });
+    await clearAway(join(directory, 'ours'), asideIn(directory));
     return JSON.parse(stdout);
   });
 

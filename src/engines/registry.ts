@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { StepContext } from '../common/step.js';
 import type { BuildTask } from '../contract/activities.js';
 import type { Digest } from '../contract/brand.js';
@@ -7,6 +8,9 @@ import type { Descriptor } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import type { BuildEngine } from './engine.js';
 import { annotationsOf, editing, relabelPlatform, writeTop } from './relabel-image.js';
+
+/** Each asks the source for a config; many images are in work at the same time. */
+const PLATFORMS_AT_ONCE = 4;
 
 /**
  * Labels an image without running anything: config, manifest and index are edited, layers stay as they are. What the
@@ -28,14 +32,21 @@ export class RegistryEngine implements BuildEngine {
     const tree = await this.fetcher.image(task.source, task.sourceDigest, signal, task.build.platforms);
     const annotations = annotationsOf(task, tree);
     const stores = { fetcher: this.fetcher, content: this.content };
+    const limit = pLimit(PLATFORMS_AT_ONCE);
+    const ends = await Promise.allSettled(
+      tree.platforms.map((image) =>
+        limit(() => relabelPlatform(task, image, annotations.platform, stores, signal)),
+      ),
+    );
     const made = new Map<Digest, Descriptor>();
     const platforms: BuiltImage['platforms'] = [];
-    for (const image of tree.platforms) {
-      signal.throwIfAborted();
-      const source = image.manifest.descriptor.digest;
-      const target = await relabelPlatform(task, image, annotations.platform, stores, signal);
-      made.set(source, target);
-      platforms.push({ platform: image.platform, source, target: target.digest });
+    // In the index's order, so that the same platform is named whichever failed first.
+    for (const [at, { platform, manifest }] of tree.platforms.entries()) {
+      const end = ends[at];
+      if (end?.status !== 'fulfilled') throw end?.reason;
+      const source = manifest.descriptor.digest;
+      made.set(source, end.value);
+      platforms.push({ platform, source, target: end.value.digest });
     }
     const digest = await writeTop(tree, made, annotations.top, this.content);
     return { digest, mediaType: tree.top.descriptor.mediaType, platforms };

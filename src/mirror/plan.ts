@@ -11,7 +11,7 @@ import { type LedgerEntry, readLedger } from './ledger.js';
 import { type Mark, readMark } from './mark.js';
 
 /** Images whose registries are asked at once. Each costs two small requests where nothing changed. */
-const IMAGES_AT_ONCE = 10;
+const IMAGES_AT_ONCE = 20;
 
 export interface PlanDependencies {
   source: Registry;

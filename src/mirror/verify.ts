@@ -25,7 +25,7 @@ import type { SourceFetcher } from './fetch.js';
 import { putTag, type TagDependencies } from './tag.js';
 
 /** Requests under way at once. */
-const CHECKS_AT_ONCE = 6;
+const CHECKS_AT_ONCE = 8;
 const FAULTS_SHOWN = 10;
 
 /** What runs when a container starts: it must be the source's own, whatever was done to the image. */

@@ -2,7 +2,7 @@ import { findBlob } from './blobs.js';
 import type { Exchange } from './exchange.js';
 import type { Repository } from './reference.js';
 import { abandonSession, mount } from './session.js';
-import { asksByMount, CHUNK_BYTES } from './traits.js';
+import { asksByMount, WHOLE_BYTES } from './traits.js';
 import type { Descriptor, Registry, UploadResult } from './types.js';
 import type { Uploader } from './upload.js';
 
@@ -43,7 +43,7 @@ export class Placing {
       return found !== undefined && (found.size ?? descriptor.size) === descriptor.size;
     };
     const other = mountFrom?.host === host && mountFrom.path !== path ? mountFrom : undefined;
-    const small = descriptor.size <= CHUNK_BYTES;
+    const small = descriptor.size <= WHOLE_BYTES;
     const itself = small && asksByMount(host) && !this.#mountless.has(host) ? repository : undefined;
     const asked = doubted || (other ?? itself) === undefined;
     if (asked && (await isThere())) return { how: 'present' };

@@ -6,8 +6,13 @@ export type UploadManner = 'chunks' | 'whole';
 
 const MIB = 1024 * 1024;
 
-/** The smallest chunk, and the largest blob that is sent in one request wherever it goes. */
+/** The smallest chunk. */
 export const CHUNK_BYTES = 16 * MIB;
+/**
+ * What is sent in one request wherever it goes. A little more than a chunk: a second one of a few bytes would cost three
+ * round trips, and spare next to nothing when it breaks.
+ */
+export const WHOLE_BYTES = 20 * MIB;
 /** Proxies in front of registries often let no more than 100 MB through at once (Cloudflare's free plans). */
 const MAX_CHUNK_BYTES = 64 * MIB;
 

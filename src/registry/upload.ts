@@ -2,7 +2,14 @@ import { blobName } from './blobs.js';
 import { RegistryError } from './errors.js';
 import type { Exchange } from './exchange.js';
 import { checkDigest, endOf, openSession, type Session } from './session.js';
-import { chunkBytesFor, SMALL_CHUNK_BYTES, type UploadManner, uploadMannerOf } from './traits.js';
+import {
+  CHUNK_BYTES,
+  chunkBytesFor,
+  SMALL_CHUNK_BYTES,
+  type UploadManner,
+  uploadMannerOf,
+  WHOLE_BYTES,
+} from './traits.js';
 import { sendBody, type Upload } from './upload-body.js';
 import { ChunksRefused, uploadInChunks } from './upload-chunks.js';
 import type { UploadSessions } from './upload-sessions.js';
@@ -28,7 +35,8 @@ export class Uploader {
     const { size } = task.descriptor;
     const known = { manner: uploadMannerOf(host), chunkBytes: chunkBytesFor(size) };
     const { manner, chunkBytes } = this.#learned.get(host) ?? known;
-    if (manner === 'chunks' && size > Math.max(chunkBytes, session?.minChunk ?? 0)) {
+    const whole = chunkBytes === CHUNK_BYTES ? WHOLE_BYTES : chunkBytes;
+    if (manner === 'chunks' && size > Math.max(whole, session?.minChunk ?? 0)) {
       try {
         return await this.#chunked(task, session, chunkBytes);
       } catch (error) {

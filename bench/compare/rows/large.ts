@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRegistry } from '../../../src/demo/services/registry.js';
 import { largeImages, publishFleet } from '../../data-path/fleet.js';
 import { baselineCpu } from '../baseline.js';
 import type { Row } from '../bench.js';
+import { asideIn, clearAway } from '../clear.js';
 import { repositories } from '../contestants.js';
 import { Factory } from '../factory.js';
 import { median } from '../figures.js';
@@ -44,7 +44,7 @@ export const largeImagesRow: Row = async (bench) => {
   await worker.stop();
   await factory.stop();
   await source.stop();
-  await rm(storage, { recursive: true, force: true });
+  await clearAway(storage, asideIn(directory));
 
   const quarter = Math.floor(samples.length / 4);
   const early = median(samples.slice(quarter, 2 * quarter));

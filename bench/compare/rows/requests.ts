@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench, Row } from '../bench.js';
+import { asideIn, clearAway } from '../clear.js';
 import { dataPath } from '../contestants.js';
 import type { CountedRegistry } from '../registries.js';
 import { startCountedRegistry } from '../registries.js';
@@ -32,7 +32,7 @@ export const requestsForNew: Row = async (bench) => {
     const requests = [...(await source.drain()), ...(await target.drain())].length;
     if (tagged) await validateCopies(bench, target.address, [image]);
     await target.stop();
-    await rm(storage, { recursive: true, force: true });
+    await clearAway(storage, asideIn(directory));
     return requests;
   };
   const ours = (verify: boolean): Promise<number> =>
@@ -72,5 +72,5 @@ async function mirror(
     images: images.slice(0, 1),
     contentDir: join(own, 'content'),
   });
-  await rm(own, { recursive: true, force: true });
+  await clearAway(own, asideIn(directory));
 }

@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { publishVulnerabilityDb } from '../../../src/demo/fleet/publish.js';
 import { javaDb, vulnerabilityDb, writeCacheDir } from '../../../src/demo/trivy-db.js';
 import type { Bench, Row } from '../bench.js';
+import { asideIn, clearAway } from '../clear.js';
 import { command } from '../command.js';
 import { peerMirrors, repositories, runMirrors } from '../contestants.js';
 import { alternate, type Contestant, median, spread } from '../figures.js';
@@ -94,7 +94,7 @@ const trivyAlone = ({ programs, source, directory }: Bench, updatedAt: string): 
         }),
       ),
     );
-    for (const cache of caches) await rm(cache, { recursive: true, force: true });
+    for (const cache of caches) await clearAway(cache, asideIn(directory));
     return figures;
   },
 });
