@@ -18,6 +18,7 @@ import { platformOf, platformWanted } from '../registry/platform.js';
 import { atDigest, splitReference } from '../registry/reference.js';
 import type { ByteStream, Descriptor, RawManifest, Registry } from '../registry/types.js';
 import type { Arriving, ContentStore } from '../store/content.js';
+import { Passing } from './passing.js';
 
 /** One platform of an image: everything that a runtime on it would pull. */
 export interface PlatformImage {
@@ -52,10 +53,15 @@ const MANIFESTS_AT_ONCE = 4;
 
 /** Brings a source image's content into the content store, each piece once, whatever the step that asks. */
 export class SourceFetcher {
+  /** For what is only sent on. */
+  readonly passing: Passing;
+
   constructor(
     private readonly registry: Registry,
     private readonly content: ContentStore,
-  ) {}
+  ) {
+    this.passing = new Passing(registry, content);
+  }
 
   /**
    * A manifest or index, from the content store or else the registry. Its media type is what the document says.

@@ -4,9 +4,10 @@ import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
 import type { PushSummary } from '../contract/outcome.js';
 import { splitReference } from '../registry/reference.js';
-import type { BlobPart, Descriptor, Registry, UploadResult } from '../registry/types.js';
-import type { Arriving, ContentStore } from '../store/content.js';
+import type { Descriptor, Registry, UploadResult } from '../registry/types.js';
+import type { ContentStore } from '../store/content.js';
 import type { BlobLocations } from './blob-locations.js';
+import { BlobSource } from './blob-source.js';
 import { contentLost, isRepeatable } from './built.js';
 import type { BuiltTree } from './built-content.js';
 import type { SourceFetcher } from './fetch.js';
@@ -109,12 +110,11 @@ class BlobPush {
     const { blob, signal, dependencies, task } = this;
     const { target, locations } = dependencies;
     const repository = splitReference(task.target);
-    const stop = new AbortController();
-    const fetching = this.#fetching(AbortSignal.any([signal, stop.signal]));
+    const source = new BlobSource(blob, this.made, task, dependencies, signal);
     try {
       const { how } = await locations.bring(repository, blob.digest, signal, (mountFrom) =>
         this.turn(signal, () =>
-          target.ensureBlob(repository, blob, fetching.open, {
+          target.ensureBlob(repository, blob, source.open, {
             signal,
             onBytes: (sent) => {
               this.onBytes(sent - this.#told);
@@ -124,24 +124,11 @@ class BlobPush {
           }),
         ),
       );
-      await fetching.arriving()?.done;
+      await source.settle();
       return how;
     } catch (error) {
-      stop.abort(error);
-      await fetching.arriving()?.done.catch(() => undefined);
+      await source.stop(error);
       throw error;
     }
-  }
-
-  /** Fetches only when somebody opens it: what the target has need not leave the source. */
-  #fetching(signal: AbortSignal) {
-    const { content, fetcher } = this.dependencies;
-    let arriving: Arriving | undefined;
-    const open = (part?: BlobPart) => {
-      if (this.made) return content.open(this.blob.digest, part ?? { from: 0, length: this.blob.size });
-      arriving ??= fetcher.arrive(this.task.source, this.blob, { signal });
-      return arriving.open(part);
-    };
-    return { open, arriving: () => arriving };
   }
 }

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { PIECE_BYTES } from '../common/buffers.js';
 import type { Digest } from '../contract/brand.js';
 import { digestOf, hexOf, parseDigest } from '../registry/digest.js';
-import type { BlobPart } from '../registry/types.js';
+import type { BlobPart, Descriptor } from '../registry/types.js';
 import { look, readDocument, STARTED_MS, touch } from './blob-file.js';
 import { Claims } from './claims.js';
 import type { Arriving, ContentStore, Scratch } from './content.js';
@@ -56,6 +56,10 @@ export class DirectoryContentStore implements ContentStore {
 
   async has(digest: Digest): Promise<boolean> {
     return look(this.pathOf(digest)) !== undefined;
+  }
+
+  expects({ digest, size }: Descriptor): boolean {
+    return this.downloads.has(digest) || look(this.pathOf(digest))?.size === size;
   }
 
   pathOf(digest: Digest): string {

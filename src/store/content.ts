@@ -33,6 +33,8 @@ export interface ContentStore {
   /** The layout's directory. */
   readonly directory: string;
   has(digest: Digest): Promise<boolean>;
+  /** Whether a blob is there or on its way, so that nobody need be asked for it. */
+  expects(descriptor: Descriptor): boolean;
   /** Where the blob lies; only for content that is there. */
   pathOf(digest: Digest): string;
   /** A small blob (manifest, config), at most `maxBytes`; undefined when it is not there. */

@@ -24,6 +24,10 @@ interface Download {
 export class SharedDownloads {
   private readonly running = new Map<Digest, Download>();
 
+  has(digest: Digest): boolean {
+    return this.running.has(digest);
+  }
+
   /** Joins the download of the digest, or starts it. Rejects with the signal's reason when this caller gives up. */
   async join(
     digest: Digest,
