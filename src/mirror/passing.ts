@@ -19,8 +19,8 @@ export class Passing {
   readonly #passed = new Set<Digest>();
 
   constructor(
-    private readonly registry: Registry,
-    private readonly content: ContentStore,
+    private readonly registry: Pick<Registry, 'blob'>,
+    private readonly content: Pick<ContentStore, 'expects'>,
   ) {}
 
   /**
