@@ -1,14 +1,15 @@
 import type { PushTask } from '../contract/activities.js';
-import type { BlobPart, ByteStream, Descriptor } from '../registry/types.js';
+import type { BlobPart, Descriptor } from '../registry/types.js';
 import type { Arriving, ContentStore } from '../store/content.js';
 import type { SourceFetcher } from './fetch.js';
+import type { Passage } from './passage.js';
 
 /** Where the bytes of one blob come from. Nothing is asked of the source until somebody opens it. */
 export class BlobSource {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #arriving: Arriving | undefined;
-  #passing: ByteStream | undefined;
+  #passage: Passage | undefined;
 
   /** @param made whether an engine made it, so that only this worker has it. */
   constructor(
@@ -24,17 +25,19 @@ export class BlobSource {
   /** Its bytes or those of a part, as `Registry.ensureBlob` wants them. */
   readonly open = (part?: BlobPart): AsyncIterable<Buffer> => {
     const { content, fetcher } = this.dependencies;
-    if (this.made) return content.open(this.blob.digest, part ?? { from: 0, length: this.blob.size });
-    this.#passing?.destroy(); // it broke off
-    this.#passing =
-      part === undefined ? fetcher.passing.open(this.task.source, this.blob, this.#signal) : undefined;
-    if (this.#passing !== undefined) return this.#passing;
-    this.#arriving ??= fetcher.arrive(this.task.source, this.blob, { signal: this.#signal });
-    return this.#arriving.open(part);
+    const wanted = part ?? { from: 0, length: this.blob.size };
+    if (this.made) return content.open(this.blob.digest, wanted);
+    if (this.#arriving !== undefined) return this.#kept(wanted);
+    if (this.#passage === undefined || part === undefined) {
+      this.#passage?.stop(); // what is sent in one request begins again: it broke off
+      this.#passage = fetcher.passing.begin(this.task.source, this.blob, part, this.#signal);
+    }
+    return this.#passage === undefined ? this.#kept(wanted) : this.#passed(this.#passage, wanted);
   };
 
-  /** Waits until what was begun is in the content store. @throws what the download threw */
+  /** All was sent; waits until what was begun is in the content store. @throws what the download threw */
   async settle(): Promise<void> {
+    this.#passage?.end();
     await this.#arriving?.done;
   }
 
@@ -42,5 +45,17 @@ export class BlobSource {
   async stop(reason: unknown): Promise<void> {
     this.#stop.abort(reason);
     await this.#arriving?.done.catch(() => undefined);
+  }
+
+  async *#passed(passage: Passage, part: BlobPart): AsyncGenerator<Buffer> {
+    if (await passage.isBounded()) return yield* passage.read(part);
+    passage.stop();
+    yield* this.#kept(part);
+  }
+
+  #kept(part: BlobPart): AsyncIterable<Buffer> {
+    const { fetcher } = this.dependencies;
+    this.#arriving ??= fetcher.arrive(this.task.source, this.blob, { signal: this.#signal });
+    return this.#arriving.open(part);
   }
 }

@@ -110,5 +110,9 @@ export async function openBlob(
     what: call.what,
     translate: (error) => (signal?.aborted ? signal.reason : networkError(error, answer.url.host)),
   });
-  return { [Symbol.asyncIterator]: () => bytes, destroy: () => body.destroy() };
+  return {
+    [Symbol.asyncIterator]: () => bytes,
+    destroy: () => body.destroy(),
+    unbounded: body.unbounded === true,
+  };
 }

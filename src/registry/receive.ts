@@ -74,6 +74,10 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
     signal?.addEventListener('abort', this.#giveUp, { once: true });
   }
 
+  get unbounded(): boolean {
+    return this.#gate === NO_GATE && this.#state === 'coming';
+  }
+
   readThrough(gate: Gate): void {
     this.#gate = gate;
   }

@@ -19,6 +19,8 @@ export interface BlobPart {
  * destroys the stream: then its buffer may get other bytes.
  */
 export interface ByteStream extends AsyncIterable<Buffer> {
+  /** It comes as fast as it is sent, however slowly it is read: what nobody has read yet fills the memory. */
+  readonly unbounded?: boolean;
   /** Gives up what has not come yet, and what has: for when nobody looks at a piece any more. */
   destroy(): void;
 }

@@ -33,8 +33,10 @@ export async function killedTransfer(options: {
   target: string;
   directory: string;
   mebibytes: number;
+  /** Through the worker's content store, or past it. */
+  way: 'kept' | 'passed';
 }): Promise<KilledTransfer> {
-  const { mebibytes, directory } = options;
+  const { mebibytes, directory, way } = options;
   const size = mebibytes * BLOCK_BYTES;
   const block = randomBytes(BLOCK_BYTES);
   function* blocks(from: number, bytes: number): Generator<Buffer> {
@@ -57,7 +59,7 @@ export async function killedTransfer(options: {
   const target = await startCountingProxy(options.target);
   const run = (): { kill: () => Promise<void>; end: Promise<unknown[]> } => {
     const names = [`${source.host}/large`, `${target.host}/copy`];
-    const args = ['--import', 'tsx', CHILD, join(directory, 'content'), ...names, digest, String(size)];
+    const args = ['--import', 'tsx', CHILD, join(directory, 'content'), ...names, digest, String(size), way];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const end = once(child, 'close');
     const kill = async (): Promise<void> => {
