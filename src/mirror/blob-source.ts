@@ -22,22 +22,28 @@ export class BlobSource {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
-  /** Its bytes or those of a part, as `Registry.ensureBlob` wants them. */
-  readonly open = (part?: BlobPart): AsyncIterable<Buffer> => {
+  /**
+   * Its bytes or those of a part, as `Registry.ensureBlob` wants them.
+   * @param oneOfMany whether the target's host has it elsewhere and does not mount it: the next image will want it too.
+   */
+  open(part: BlobPart | undefined, oneOfMany: boolean): AsyncIterable<Buffer> {
     const { content, fetcher } = this.dependencies;
     const wanted = part ?? { from: 0, length: this.blob.size };
     if (this.made) return content.open(this.blob.digest, wanted);
-    if (this.#arriving !== undefined) return this.#kept(wanted);
+    if (this.#arriving !== undefined || oneOfMany) return this.#kept(wanted);
     if (this.#passage === undefined || part === undefined) {
       this.#passage?.stop(); // what is sent in one request begins again: it broke off
       this.#passage = fetcher.passing.begin(this.task.source, this.blob, part, this.#signal);
     }
     return this.#passage === undefined ? this.#kept(wanted) : this.#passed(this.#passage, wanted);
-  };
+  }
 
   /** All was sent; waits until what was begun is in the content store. @throws what the download threw */
   async settle(): Promise<void> {
-    this.#passage?.end();
+    if (this.#passage !== undefined) {
+      this.#passage.end();
+      this.dependencies.fetcher.passing.arrived(this.blob);
+    }
     await this.#arriving?.done;
   }
 

@@ -5,7 +5,7 @@ import type { BlobPart, Descriptor, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import { Passage } from './passage.js';
 
-/** The most blobs that are remembered; the oldest are forgotten, and may pass once more. */
+/** The most that are remembered of what broke off; the oldest are forgotten, and may pass once more. */
 const MAX_REMEMBERED = 20_000;
 
 /**
@@ -13,11 +13,11 @@ const MAX_REMEMBERED = 20_000;
  * CPU of a first mirror (measured, issue 5): those that can go on where they broke off without it, because they are sent in
  * parts, and those that are small enough to begin again.
  *
- * A blob begins to pass once only: who asks for its beginning again (another attempt, a registry that does not mount) finds
- * it kept from then on, so that it does not leave the source a third time.
+ * One that broke off is kept when its beginning is asked for again, so that it does not leave the source a third time.
  */
 export class Passing {
-  readonly #passed = new Set<Digest>();
+  /** Begun, and not known to have arrived. */
+  readonly #begun = new Set<Digest>();
 
   constructor(
     private readonly registry: Pick<Registry, 'blob'>,
@@ -36,10 +36,10 @@ export class Passing {
   ): Passage | undefined {
     const { digest, size } = descriptor;
     const from = part?.from ?? 0;
-    const again = from === 0 && this.#passed.has(digest);
+    const again = from === 0 && this.#begun.has(digest);
     const mayBreakOff = part !== undefined || size <= WHOLE_BYTES;
     if (size === 0 || again || !mayBreakOff || this.content.expects(descriptor)) return undefined;
-    this.#remember(digest);
+    this.#begin(digest);
     const repository = splitReference(reference);
     return new Passage(
       descriptor,
@@ -49,9 +49,14 @@ export class Passing {
     );
   }
 
-  #remember(digest: Digest): void {
-    this.#passed.add(digest);
-    const [oldest] = this.#passed;
-    if (this.#passed.size > MAX_REMEMBERED && oldest !== undefined) this.#passed.delete(oldest);
+  /** It arrived: another run may have it pass again. */
+  arrived({ digest }: Descriptor): void {
+    this.#begun.delete(digest);
+  }
+
+  #begin(digest: Digest): void {
+    this.#begun.add(digest);
+    const [oldest] = this.#begun;
+    if (this.#begun.size > MAX_REMEMBERED && oldest !== undefined) this.#begun.delete(oldest);
   }
 }

@@ -114,7 +114,7 @@ class BlobPush {
     try {
       const { how } = await locations.bring(repository, blob.digest, signal, (mountFrom) =>
         this.turn(signal, () =>
-          target.ensureBlob(repository, blob, source.open, {
+          target.ensureBlob(repository, blob, (part) => source.open(part, mountFrom !== undefined), {
             signal,
             onBytes: (sent) => {
               this.onBytes(sent - this.#told);

@@ -151,15 +151,22 @@ describe('a blob that is only sent on', () => {
     expect(await begin(sourceOf(BYTES), WHOLE, large).isBounded()).toBe(true);
   });
 
+  it('may pass again once it has arrived', () => {
+    const passing = new Passing(sourceOf(BYTES), nothing);
+    passing.begin(SOURCE, blobOf(BYTES), undefined, signal);
+    passing.arrived(blobOf(BYTES));
+    expect(passing.begin(SOURCE, blobOf(BYTES), undefined, signal)).toBeDefined();
+  });
+
   it.each([
-    ['began to pass before', blobOf(BYTES), nothing],
+    ['broke off before', blobOf(BYTES), nothing],
     ['is here or on its way', blobOf(Buffer.from('kept')), { expects: () => true }],
     ['is large and sent in one request', { ...blobOf(BYTES), size: WHOLE_BYTES + 1 }, nothing],
     ['is empty', blobOf(Buffer.alloc(0)), nothing],
   ])('is kept where it %s', (why, descriptor, content) => {
     const source = sourceOf(BYTES);
     const passing = new Passing(source, content);
-    if (why === 'began to pass before') passing.begin(SOURCE, descriptor, undefined, signal);
+    if (why === 'broke off before') passing.begin(SOURCE, descriptor, undefined, signal);
     const asked = source.seen.from.length;
     expect(passing.begin(SOURCE, descriptor, undefined, signal)).toBeUndefined();
     expect(source.seen.from).toHaveLength(asked);
@@ -206,5 +213,22 @@ describe('a mirror', () => {
     await mirror(sides, task, target);
     expect(blobRequests(sent, sides)).toHaveLength(2);
     await crane('validate', '--remote', task.target);
+  });
+
+  it('asks the source twice, however many images share a layer, where the target does not mount', async () => {
+    const sides = await openSides();
+    const shared = layerOf({ 'lib/shared': 'the same in all' });
+    const target = sides.client();
+    onTestFinished(() => target.close());
+    const ensure = target.ensureBlob.bind(target);
+    target.ensureBlob = (repository, descriptor, open, { mountFrom: _, ...options }) =>
+      ensure(repository, descriptor, open, options);
+    const sent = watchRequests();
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const image = imageOf({ layers: [shared, layerOf({ own: name })] });
+      await mirror(sides, await built(sides, `harness/${name}:1`, image), target);
+    }
+    const about = blobRequests(sent, sides).filter((path) => path.includes(shared.descriptor.digest));
+    expect(about).toHaveLength(2);
   });
 });

@@ -21,7 +21,9 @@ const task = { source: ref(`${from}:1`) };
 // What a scan or an engine waits for is kept meanwhile, and sent from there.
 const kept = way === 'kept' ? fetcher.arrive(task.source, blob, { signal }) : undefined;
 const source = new BlobSource(blob, false, task, { content, fetcher }, signal);
-const { how } = await client.ensureBlob(parseReference(to), blob, source.open, { signal });
+const { how } = await client.ensureBlob(parseReference(to), blob, (part) => source.open(part, false), {
+  signal,
+});
 await source.settle();
 await kept?.done;
 await client.close();
