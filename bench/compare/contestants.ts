@@ -27,15 +27,20 @@ const intoTarget = async (
     return figures;
   });
 
-/** A peer that mirrors into an empty registry. */
-export const peerMirrors = (bench: Bench, peer: Peer): Contestant => ({
+/** A peer that mirrors into an empty registry. @param reach how the peer reaches it. */
+export const peerMirrors = (
+  bench: Bench,
+  peer: Peer,
+  reach = async (target: string): Promise<string> => target,
+): Contestant => ({
   name: peer.name,
   once: async (images, last) => {
-    const figures = await intoTarget(bench, images, last, (target) =>
-      measured(() =>
-        overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${target}/${image}`)),
-      ),
-    );
+    const figures = await intoTarget(bench, images, last, async (target) => {
+      const to = await reach(target);
+      return measured(() =>
+        overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${to}/${image}`)),
+      );
+    });
     await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
     return figures;
   },

@@ -32,7 +32,7 @@ const LATE_MS = 50;
  */
 class Lane {
   #freeAt = 0;
-  readonly #inLine: (() => void)[] = [];
+  readonly #line: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   bulk: { first: number; last: number } | undefined;
 
@@ -41,19 +41,23 @@ class Lane {
   /** Carries all that comes from one socket into the other. */
   carry(from: Socket, to: Socket): void {
     let onItsWay = 0;
+    let inLine = false;
     let arrival = Promise.resolve();
-    const carry = (bytes: number, deliver: () => void): void => {
+    const send = (bytes: number, deliver: () => void): void => {
       const now = performance.now();
       this.#freeAt = Math.max(now - LATE_MS, this.#freeAt) + (bytes / this.options.bytesPerSecond) * 1000;
       const dueIn = Math.max(this.#freeAt, now) + this.options.delayMs - now;
       const due = new Promise<void>((resolve) => setTimeout(resolve, dueIn));
       arrival = arrival.then(() => due).then(deliver); // in order, however timers fire
     };
+    const resume = (): void => {
+      if (onItsWay <= WINDOW_BYTES && !inLine) from.resume();
+    };
     from.on('data', (chunk: Buffer) => {
       onItsWay += chunk.length;
       if (chunk.length >= BULK_BYTES)
         this.bulk = { first: this.bulk?.first ?? performance.now(), last: performance.now() };
-      carry(chunk.length, () => {
+      send(chunk.length, () => {
         const next = (): void => {
           onItsWay -= chunk.length;
           resume();
@@ -62,28 +66,21 @@ class Lane {
         if (to.destroyed) next();
         else to.write(chunk, next);
       });
-    });
-    let inLine = false;
-    const resume = (): void => {
-      if (onItsWay <= WINDOW_BYTES && !inLine) from.resume();
-    };
-    const wait = (): void => {
       if (onItsWay > WINDOW_BYTES) from.pause();
-      if (inLine || this.#overFullMs() <= 0) return;
+      if (inLine || this.#overfullMs() <= 0) return;
       inLine = true;
       from.pause();
-      this.#inLine.push(() => {
+      this.#line.push(() => {
         inLine = false;
         resume();
       });
       this.#letOneIn();
-    };
-    from.on('data', wait); // after the listener above
-    from.on('end', () => carry(0, () => to.end()));
+    });
+    from.on('end', () => send(0, () => to.end()));
   }
 
-  /** How long the buffer takes to have room again. */
-  #overFullMs(): number {
+  /** How long the buffer takes to have room again; it holds bandwidth × round trip. */
+  #overfullMs(): number {
     return this.#freeAt - performance.now() - 2 * this.options.delayMs;
   }
 
@@ -92,10 +89,10 @@ class Lane {
     this.#timer ??= setTimeout(
       () => {
         this.#timer = undefined;
-        if (this.#overFullMs() <= 0) this.#inLine.shift()?.();
-        if (this.#inLine.length > 0) this.#letOneIn();
+        if (this.#overfullMs() <= 0) this.#line.shift()?.();
+        if (this.#line.length > 0) this.#letOneIn();
       },
-      Math.max(0, this.#overFullMs()),
+      Math.max(0, this.#overfullMs()),
     );
   }
 }
