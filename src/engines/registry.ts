@@ -1,10 +1,9 @@
 import pLimit from 'p-limit';
+import { inOrder } from '../common/in-order.js';
 import type { StepContext } from '../common/step.js';
 import type { BuildTask } from '../contract/activities.js';
-import type { Digest } from '../contract/brand.js';
 import type { BuiltImage } from '../contract/outcome.js';
 import type { SourceFetcher } from '../mirror/fetch.js';
-import type { Descriptor } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import type { BuildEngine } from './engine.js';
 import { annotationsOf, editing, relabelPlatform, writeTop } from './relabel-image.js';
@@ -33,22 +32,23 @@ export class RegistryEngine implements BuildEngine {
     const annotations = annotationsOf(task, tree);
     const stores = { fetcher: this.fetcher, content: this.content };
     const limit = pLimit(PLATFORMS_AT_ONCE);
-    const ends = await Promise.allSettled(
-      tree.platforms.map((image) =>
-        limit(() => relabelPlatform(task, image, annotations.platform, stores, signal)),
-      ),
+    const platforms = await inOrder(
+      tree.platforms.map(async (image) => ({
+        platform: image.platform,
+        source: image.manifest.descriptor.digest,
+        made: await limit(() => relabelPlatform(task, image, annotations.platform, stores, signal)),
+      })),
     );
-    const made = new Map<Digest, Descriptor>();
-    const platforms: BuiltImage['platforms'] = [];
-    // In the index's order, so that the same platform is named whichever failed first.
-    for (const [at, { platform, manifest }] of tree.platforms.entries()) {
-      const end = ends[at];
-      if (end?.status !== 'fulfilled') throw end?.reason;
-      const source = manifest.descriptor.digest;
-      made.set(source, end.value);
-      platforms.push({ platform, source, target: end.value.digest });
-    }
+    const made = new Map(platforms.map((one) => [one.source, one.made]));
     const digest = await writeTop(tree, made, annotations.top, this.content);
-    return { digest, mediaType: tree.top.descriptor.mediaType, platforms };
+    return {
+      digest,
+      mediaType: tree.top.descriptor.mediaType,
+      platforms: platforms.map(({ platform, source, made: { digest: target } }) => ({
+        platform,
+        source,
+        target,
+      })),
+    };
   }
 }

@@ -1,4 +1,5 @@
 import { FactoryError } from '../common/errors.js';
+import { inOrder } from '../common/in-order.js';
 import type { AccountTask, AccountUpdateTask } from '../contract/activities.js';
 import type { AccountOutcome, FieldUpdate } from '../contract/outcome.js';
 import type { EvidenceStore } from '../store/evidence.js';
@@ -37,7 +38,7 @@ export async function snapshotAccount(
   const key = snapshotKey(runId, infra);
   const owner = { account: client.account, infra };
   if ((await readRecord(evidence, key, snapshotSchema, owner, signal)) !== undefined) return { key };
-  const [overrides, defaults] = await Promise.all([
+  const [overrides, defaults] = await inOrder([
     client.customerConfig(infra, { overridesOnly: true }, signal),
     client.defaultConfig(infra, signal),
   ]);

@@ -1,3 +1,4 @@
+import { inOrder } from '../common/in-order.js';
 import type { DiscoverySummary, Infra } from '../contract/run.js';
 import type { HarnessClient } from './client.js';
 import type { DiscoveryInput, InfraConfig } from './discovery.js';
@@ -27,11 +28,11 @@ export async function readImages(
     }));
     return { answeredBy: 'GraphQL', configs };
   }
-  const configs = await Promise.all(
+  const configs = await inOrder(
     infra.map(async (one) => {
-      const [shipped, own] = await Promise.all([
-        wants.default ? client.defaultConfig(one, signal) : {},
-        wants.customer ? client.customerConfig(one, { overridesOnly: true }, signal) : {},
+      const [shipped, own] = await inOrder([
+        wants.default ? client.defaultConfig(one, signal) : Promise.resolve({}),
+        wants.customer ? client.customerConfig(one, { overridesOnly: true }, signal) : Promise.resolve({}),
       ]);
       return { infra: one, default: shipped, customer: own };
     }),

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
+import { inOrder } from '../common/in-order.js';
 import type { StepContext } from '../common/step.js';
 import type { Digest, Reference } from '../contract/brand.js';
 import {
@@ -150,11 +151,14 @@ export class SourceFetcher {
     const present: string[] = [];
     const limit = pLimit(MANIFESTS_AT_ONCE);
     const listed: (IndexEntry | null)[] = parsed.kind === 'index' ? parsed.entries : [null];
-    // Each is judged in the index's order, whichever answer comes first.
-    const found = await limit.map(listed, async (entry, position) =>
-      entry === null
-        ? this.single(reference, top, parsed, signal)
-        : this.entry(reference, entry, position, signal, wanted),
+    const found = await inOrder(
+      listed.map((entry, position) =>
+        limit(() =>
+          entry === null
+            ? this.single(reference, top, parsed, signal)
+            : this.entry(reference, entry, position, signal, wanted),
+        ),
+      ),
     );
     for (const one of found) {
       if (one.kind === 'artifact') tree.others.push(one);

@@ -1,3 +1,4 @@
+import { inOrder } from '../common/in-order.js';
 import type { StepContext } from '../common/step.js';
 import type { PushTask } from '../contract/activities.js';
 import type { PushSummary } from '../contract/outcome.js';
@@ -82,9 +83,7 @@ async function putManifests(
 ): Promise<void> {
   const put = (manifest: RawManifest): Promise<void> =>
     target.putManifest(atDigest(task.target, manifest.descriptor.digest), manifest, signal);
-  // None is still on its way when the push has failed, and the same one is named whichever failed first.
-  for (const end of await Promise.allSettled(manifests.map(put)))
-    if (end.status === 'rejected') throw end.reason;
+  await inOrder(manifests.map(put));
   const listed = manifests.some(({ descriptor }) => descriptor.digest === top.descriptor.digest);
   if (!isRepeatable(task) && !listed) await put(top);
 }

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { FactoryError } from '../common/errors.js';
+import { inOrder } from '../common/in-order.js';
 import type { RunSummaryForReport } from '../contract/activities.js';
 import type { ImageRecord } from '../contract/outcome.js';
 import type { EvidenceRef, Verdict } from '../contract/verdict.js';
@@ -44,17 +45,17 @@ export async function readInputs(
   const note = (what: string, key: string, digest: string): void =>
     void files.set(key, { what, key, digest });
 
-  const pages = await Promise.all(summary.pages.map(async (key) => pageOf(key, await read(key))));
+  const pages = await inOrder(summary.pages.map(async (key) => pageOf(key, await read(key))));
   for (const { key, digest } of pages) note('outcomes of images', key, digest);
   const records = pages.flatMap((page) => page.records);
 
   const snapshots = summary.accounts.flatMap(({ snapshotKey }) => snapshotKey ?? []);
-  const held = await Promise.all(snapshots.map(async (key) => ({ key, bytes: await read(key) })));
+  const held = await inOrder(snapshots.map(async (key) => ({ key, bytes: await read(key) })));
   for (const { key, bytes } of held)
     if (bytes !== undefined) note('account before the run', key, digestOf(bytes));
 
   const counted: Buffer[] = [];
-  for (const { key, bytes } of await Promise.all(
+  for (const { key, bytes } of await inOrder(
     (await trafficKeys(evidence, summary.runId, signal)).map(async (key) => ({
       key,
       bytes: await read(key),
@@ -77,7 +78,7 @@ export async function readInputs(
     if (key !== undefined) keys.add(key);
   }
   const verdicts = new Map<string, Verdict>();
-  for (const { key, bytes } of await Promise.all(
+  for (const { key, bytes } of await inOrder(
     [...keys].map(async (key) => ({ key, bytes: await read(key) })),
   )) {
     const verdict = bytes === undefined ? undefined : readVerdict(bytes);
