@@ -23,43 +23,42 @@ export class BlobSource {
   }
 
   /**
-   * Its bytes or those of a part, as `Registry.ensureBlob` wants them.
-   * @param oneOfMany whether the target's host has it elsewhere and does not mount it: the next image will want it too.
+   * Its bytes or those of a part, as `Registry.ensureBlob` wants them. It is called only where the target neither has the
+   * blob nor mounts it.
+   * @param wantedAgain whether the target's host has it elsewhere: the next image will have to be sent it, too.
    */
-  open(part: BlobPart | undefined, oneOfMany: boolean): AsyncIterable<Buffer> {
+  open(part: BlobPart | undefined, wantedAgain: boolean): AsyncIterable<Buffer> {
     const { content, fetcher } = this.dependencies;
     const wanted = part ?? { from: 0, length: this.blob.size };
     if (this.made) return content.open(this.blob.digest, wanted);
-    if (this.#arriving !== undefined || oneOfMany) return this.#kept(wanted);
-    if (this.#passage === undefined || part === undefined) {
-      this.#passage?.stop(); // what is sent in one request begins again: it broke off
+    if (this.#arriving !== undefined || wantedAgain) return this.#throughStore(wanted);
+    if (this.#passage === undefined || wanted.from === 0) {
+      this.#passage?.abort(); // asked for from the beginning again: it broke off
       this.#passage = fetcher.passing.begin(this.task.source, this.blob, part, this.#signal);
     }
-    return this.#passage === undefined ? this.#kept(wanted) : this.#passed(this.#passage, wanted);
+    return this.#passage === undefined ? this.#throughStore(wanted) : this.#pass(this.#passage, wanted);
   }
 
-  /** All was sent; waits until what was begun is in the content store. @throws what the download threw */
+  /** All was sent: frees what has passed, waits for what is kept. @throws what the download threw */
   async settle(): Promise<void> {
-    if (this.#passage !== undefined) {
-      this.#passage.end();
-      this.dependencies.fetcher.passing.arrived(this.blob);
-    }
+    this.#passage?.release();
+    this.dependencies.fetcher.passing.arrived(this.blob);
     await this.#arriving?.done;
   }
 
-  /** Ends what is under way; settles when it has ended. */
+  /** Ends what is under way; settles when nothing is written to the content store any more. */
   async stop(reason: unknown): Promise<void> {
     this.#stop.abort(reason);
     await this.#arriving?.done.catch(() => undefined);
   }
 
-  async *#passed(passage: Passage, part: BlobPart): AsyncGenerator<Buffer> {
+  async *#pass(passage: Passage, part: BlobPart): AsyncGenerator<Buffer> {
     if (await passage.isBounded()) return yield* passage.read(part);
-    passage.stop();
-    yield* this.#kept(part);
+    passage.abort();
+    yield* this.#throughStore(part);
   }
 
-  #kept(part: BlobPart): AsyncIterable<Buffer> {
+  #throughStore(part: BlobPart): AsyncIterable<Buffer> {
     const { fetcher } = this.dependencies;
     this.#arriving ??= fetcher.arrive(this.task.source, this.blob, { signal: this.#signal });
     return this.#arriving.open(part);

@@ -5,18 +5,20 @@ import type { BlobPart, Descriptor, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import { Passage } from './passage.js';
 
-/** The most that are remembered of what broke off; the oldest are forgotten, and may pass once more. */
+/** The most that are remembered: more have not broken off since this worker started, or long ago. */
 const MAX_REMEMBERED = 20_000;
 
 /**
- * Says which blobs may pass from the source to the target without a stop on this worker's disk, which takes a third of the
- * CPU of a first mirror (measured, issue 5): those that can go on where they broke off without it, because they are sent in
- * parts, and those that are small enough to begin again.
+ * Says which blobs may pass from the source to the target without being written to this worker's disk. Writing and reading
+ * them again costs a third of a first mirror's CPU (measured, issue 5); what it buys is to go on from there when a transfer
+ * breaks off. So those pass that can do without: what is sent in parts goes on from where the target is, and what is small
+ * begins again.
  *
- * One that broke off is kept when its beginning is asked for again, so that it does not leave the source a third time.
+ * A blob that did not arrive and has to begin again goes through the content store: as long as this worker lives, it leaves
+ * the source twice at most, however often its target fails.
  */
 export class Passing {
-  /** Begun, and not known to have arrived. */
+  /** Under way, or broken off. */
   readonly #begun = new Set<Digest>();
 
   constructor(
@@ -26,7 +28,7 @@ export class Passing {
 
   /**
    * @param part the first that is wanted; undefined where the blob is sent in one request.
-   * @returns undefined where the blob is kept, or has to be.
+   * @returns undefined where the blob must go through the content store.
    */
   begin(
     reference: Reference,
@@ -37,9 +39,9 @@ export class Passing {
     const { digest, size } = descriptor;
     const from = part?.from ?? 0;
     const again = from === 0 && this.#begun.has(digest);
-    const mayBreakOff = part !== undefined || size <= WHOLE_BYTES;
-    if (size === 0 || again || !mayBreakOff || this.content.expects(descriptor)) return undefined;
-    this.#begin(digest);
+    const canDoWithout = part !== undefined || size <= WHOLE_BYTES;
+    if (size === 0 || again || !canDoWithout || this.content.expects(descriptor)) return undefined;
+    this.#remember(digest);
     const repository = splitReference(reference);
     return new Passage(
       descriptor,
@@ -49,12 +51,12 @@ export class Passing {
     );
   }
 
-  /** It arrived: another run may have it pass again. */
+  /** It is in the target, however it came there: another run may have it pass again. */
   arrived({ digest }: Descriptor): void {
     this.#begun.delete(digest);
   }
 
-  #begin(digest: Digest): void {
+  #remember(digest: Digest): void {
     this.#begun.add(digest);
     const [oldest] = this.#begun;
     if (this.#begun.size > MAX_REMEMBERED && oldest !== undefined) this.#begun.delete(oldest);

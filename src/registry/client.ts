@@ -14,6 +14,7 @@ import type { HostStats } from './traffic.js';
 import { DEFAULT_TIMEOUTS, type Timeouts, Transport } from './transport.js';
 import type { BlobPart, ByteStream, Descriptor, RawManifest, Registry, UploadResult } from './types.js';
 import { Uploader } from './upload.js';
+import { BodyFailed } from './upload-body.js';
 import { MemoryUploadSessions, type UploadSessions } from './upload-sessions.js';
 
 export interface RegistryClientOptions {
@@ -158,8 +159,10 @@ export class RegistryClient implements Registry {
       return await this.#ensure(...task);
     } catch (error) {
       const missing = error instanceof RegistryError && error.code === 'NAME_UNKNOWN';
-      if (!missing || !(await this.#hostApi?.createRepository(repository, signal))) throw error;
-      return this.#ensure(...task);
+      if (!missing || !(await this.#hostApi?.createRepository(repository, signal))) throw unwrapped(error);
+      return await this.#ensure(...task).catch((again: unknown) => {
+        throw unwrapped(again);
+      });
     }
   }
 
@@ -171,3 +174,6 @@ export class RegistryClient implements Registry {
     return this.#placing.place(repository, descriptor, open, { ...options, doubted, idleMs });
   }
 }
+
+/** What the stream failed with, where that is why an upload failed. */
+const unwrapped = (error: unknown): unknown => (error instanceof BodyFailed ? error.error : error);

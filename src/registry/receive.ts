@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, errors } from 'undici';
 import { lendBuffer, PIECE_BYTES, returnBuffer } from '../common/buffers.js';
 import type { Gate, InPlaceOptions } from '../common/in-place.js';
 import type { ByteStream } from './types.js';
@@ -15,8 +15,10 @@ export interface Received {
   body: ByteStream;
 }
 
-export interface ReceiveOptions extends Dispatcher.DispatchOptions {
+export interface ReceiveOptions extends Omit<Dispatcher.DispatchOptions, 'bodyTimeout'> {
   signal: AbortSignal | undefined;
+  /** The longest pause in the body, in milliseconds, while we want more of it. undici would also count what we hold back. */
+  idleMs: number;
   /** The longest that all of it may take, in milliseconds; without it only pauses are bounded. */
   wholeMs?: number | undefined;
   /** Gets the length of each piece of the body that comes. */
@@ -32,16 +34,20 @@ export interface ReceiveOptions extends Dispatcher.DispatchOptions {
  */
 export function receive(
   dispatcher: Dispatcher,
-  { signal, wholeMs, onBytes, ...options }: ReceiveOptions,
+  { signal, wholeMs, idleMs, onBytes, ...options }: ReceiveOptions,
 ): Promise<Received> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
       return;
     }
-    const receiver = new Receiver(resolve, reject, signal, onBytes);
+    const receiver = new Receiver(resolve, reject, signal, idleMs, onBytes);
     if (wholeMs !== undefined) receiver.endAfter(wholeMs);
-    const known: InPlaceOptions = { ...options, onGate: (gate) => receiver.readThrough(gate) };
+    const known: InPlaceOptions = {
+      ...options,
+      bodyTimeout: 0,
+      onGate: (gate) => receiver.readThrough(gate),
+    };
     dispatcher.dispatch(known, receiver);
   });
 }
@@ -60,6 +66,7 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
   #left: number | undefined;
   #wake: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
   /** Slows the connection down while there are pieces that nobody has asked for. */
   #gate: Gate | undefined;
   readonly #giveUp = (): void => this.#abort(this.signal?.reason);
@@ -68,6 +75,7 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
     private readonly answered: (received: Received) => void,
     private readonly failed: (error: unknown) => void,
     private readonly signal: AbortSignal | undefined,
+    private readonly idleMs: number,
     private readonly onBytes: ReceiveOptions['onBytes'],
   ) {
     if (signal !== undefined) setMaxListeners(0, signal); // many requests wait on a caller's
@@ -109,6 +117,7 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.onBytes?.(chunk.length);
+    this.#idle?.refresh();
     for (let at = 0; at < chunk.length; ) {
       if (this.#filling === undefined) this.#began = performance.now();
       this.#filling ??= lendBuffer(Math.min(PIECE_BYTES, Math.max(this.#left ?? 0, chunk.length - at)));
@@ -145,6 +154,7 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
             this.#wake = resolve;
           });
           this.#gate?.release();
+          this.#idle = setTimeout(() => this.#abort(new errors.BodyTimeoutError()), this.idleMs);
           await more;
           continue;
         }
@@ -193,6 +203,8 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
   }
 
   #wakeUp(): void {
+    clearTimeout(this.#idle);
+    this.#idle = undefined;
     this.#wake?.();
     this.#wake = undefined;
   }

@@ -188,7 +188,7 @@ export class Transport {
         wholeMs: asked.streaming ? undefined : this.timeouts.small,
         onBytes: (length) => count({ in: length }),
         headersTimeout: upload ? this.timeouts.commit : this.timeouts.headers,
-        bodyTimeout: this.timeouts.idle,
+        idleMs: this.timeouts.idle,
       });
       const header = (name: string): string | undefined => {
         const value = headers[name];

@@ -9,6 +9,16 @@ import { uploadCall } from './session.js';
 import { type Answer, discard } from './transport.js';
 import type { BlobPart, Descriptor } from './types.js';
 
+/**
+ * The bytes to be sent did not come. What the source said of that (its status, its code) is not to be taken for the word of
+ * the registry that we send to, so the error is wrapped until all that is decided by that word has been.
+ */
+export class BodyFailed extends Error {
+  constructor(readonly error: unknown) {
+    super('the bytes to be sent did not come');
+  }
+}
+
 /** A blob that is to be sent. */
 export interface Upload {
   repository: Repository;
@@ -31,7 +41,7 @@ export interface BodyRequest {
 
 /**
  * Sends a part of a blob in one request. The answer's body is gone already.
- * @throws FactoryError; the stream's own error; the signal's reason if it fired
+ * @throws FactoryError; {@link BodyFailed} with the stream's own error; the signal's reason if it fired
  */
 export async function sendBody(exchange: Exchange, task: Upload, request: BodyRequest): Promise<Answer> {
   const { repository, descriptor, idleMs } = task;
@@ -39,7 +49,7 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
   const what = blobName(repository, descriptor.digest);
   const source = part.length === descriptor.size ? task.open() : task.open(part);
   const stalled = new AbortController();
-  const watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
+  let watch: NodeJS.Timeout | undefined;
   let ourError: { error: unknown } | undefined;
   // A file that can't be opened says so before anybody reads; unheard, it would end the process.
   if (source instanceof Readable)
@@ -54,9 +64,6 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
     onBytes: (sent) => {
       count(sent - counted);
       counted = sent;
-      // All is sent: from here the registry works, and the transport's own limit counts.
-      if (sent < part.length) watch.refresh();
-      else clearTimeout(watch);
       task.onBytes?.(part.from + sent);
     },
     translate: (error) => {
@@ -64,12 +71,22 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
       return error;
     },
   });
+  // Only while a piece is with the registry: how long the source may take is the source's matter. When all is sent, the
+  // registry works, and the transport's own limit counts.
+  async function* watched(): AsyncGenerator<Buffer> {
+    for await (const piece of body) {
+      if (counted < part.length)
+        watch = setTimeout(() => stalled.abort(new DOMException('no byte moved', 'TimeoutError')), idleMs);
+      yield piece;
+      clearTimeout(watch);
+    }
+  }
   const signal = AbortSignal.any([stalled.signal, ...(task.signal ? [task.signal] : [])]);
   const headers = { 'content-type': 'application/octet-stream', 'content-length': String(part.length) };
   const call: Call = {
     ...uploadCall(request.method, url, repository, what, signal),
     headers: { ...headers, ...request.headers },
-    body,
+    body: watched(),
     streaming: true,
     once: true,
   };
@@ -85,7 +102,8 @@ export async function sendBody(exchange: Exchange, task: Upload, request: BodyRe
         'RegistryUnavailable',
         `${repository.host} took no byte of ${what} for ${idleMs / 1000} s: it is tried again`,
       );
-    if (ourError !== undefined && !(error instanceof RegistryError)) throw ourError.error;
+    if (ourError !== undefined && (error === ourError.error || !(error instanceof RegistryError)))
+      throw new BodyFailed(ourError.error);
     throw error;
   } finally {
     clearTimeout(watch);

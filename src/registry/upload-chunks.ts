@@ -13,7 +13,7 @@ import {
   uploadCall,
 } from './session.js';
 import { discard, resolveLocation } from './transport.js';
-import { sendBody, type Upload } from './upload-body.js';
+import { BodyFailed, sendBody, type Upload } from './upload-body.js';
 import type { KeptSession, UploadSlot } from './upload-sessions.js';
 
 /** A session, and how much of the blob it has. */
@@ -53,6 +53,7 @@ export async function uploadInChunks(
 
 /** Whether what a registry has of the blob is still worth something after an error. */
 function mayGoOn(error: unknown): boolean {
+  if (error instanceof BodyFailed) return mayGoOn(error.error);
   if (error instanceof ChunksRefused) return false;
   return !(error instanceof FactoryError) || (error.retryable && error.type !== 'TransferCorrupt');
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../src/registry/reference.js';
-import { CHUNK_BYTES, uploadMannerOf } from '../../src/registry/traits.js';
+import { CHUNK_BYTES, uploadMannerOf, WHOLE_BYTES } from '../../src/registry/traits.js';
 import type { BlobPart } from '../../src/registry/types.js';
 import { MemoryUploadSessions } from '../../src/registry/upload-sessions.js';
 import { errorBody, type Reply, type Rule, type Seen } from '../support/hostile-registry.js';
@@ -81,6 +81,28 @@ describe('a blob larger than a chunk', () => {
     ]);
     expect(sent.at(-1)).toBe(BYTES.length);
     expect(sent).toEqual(sent.toSorted((a, b) => a - b));
+  });
+
+  it('by a little goes in one request all the same', async () => {
+    const size = WHOLE_BYTES;
+    const { rules } = chunking();
+    for (const [bytes, sent] of [
+      [Buffer.alloc(size), 'POST PUT'],
+      [Buffer.alloc(size + 1), 'HEAD POST PATCH PATCH PUT'],
+    ] as const) {
+      const blob = blobOf(bytes);
+      const server = await hostile(
+        rules.map((rule) =>
+          rule.on.startsWith('PUT')
+            ? { ...rule, reply: { status: 201, headers: { 'docker-content-digest': blob.digest } } }
+            : rule,
+        ),
+      );
+      const given = (part = { from: 0, length: bytes.length }): Readable =>
+        Readable.from([bytes.subarray(part.from, part.from + part.length)], { objectMode: false });
+      await clientFor().ensureBlob(repositoryAt(server.host), blob, given, {});
+      expect(methods(server.seen)).toBe(sent);
+    }
   });
 
   it('goes in larger chunks where the registry asks for them', async () => {

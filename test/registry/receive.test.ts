@@ -4,10 +4,12 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ProxyAgent } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Connections } from '../../src/common/network.js';
 import { digestOf } from '../../src/registry/digest.js';
 import { type ReceiveOptions, receive } from '../../src/registry/receive.js';
+import { startConnectProxy } from '../support/connect-proxy.js';
 import { createAuthority, TLS_HOST } from '../support/tls.js';
 
 const BODY = randomBytes(9 * 1024 * 1024 + 11);
@@ -39,6 +41,7 @@ async function get(
     path: pathname,
     method: 'GET',
     signal: undefined,
+    idleMs: 60_000,
     ...rest,
   });
 }
@@ -194,6 +197,40 @@ it('a reader that takes nothing slows the server down', async () => {
     if (read > 200_000_000) break;
   }
   expect(sent).toBeGreaterThan(stuckAt);
+});
+
+it('a reader that takes long for a piece does not use up the time that the server has for the next', async () => {
+  const url = await raw((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${BODY.length}\r\n\r\n`);
+    socket.write(BODY);
+  });
+  const { body } = await get(url, { idleMs: 50 });
+  expect((await read(body, 200)).equals(BODY)).toBe(true);
+});
+
+it('a body says whether it waits for its reader: behind a proxy not where the server ends the connection', async () => {
+  const answers = (connection: string) =>
+    raw((socket) => {
+      const head = `HTTP/1.1 200 OK\r\nconnection: ${connection}\r\ncontent-length: 2\r\n\r\n`;
+      socket.write(`${head}a`); // the rest never comes
+    });
+  for (const connection of ['keep-alive', 'close']) {
+    const { port } = new URL(await answers(connection));
+    const proxy = await startConnectProxy(new Map([['registry.example:80', Number(port)]]));
+    onTestFinished(() => proxy.stop());
+    const over = new ProxyAgent({ uri: proxy.url, proxyTunnel: true });
+    onTestFinished(() => over.destroy());
+    const stop = new AbortController();
+    const { body } = await receive(over, {
+      ...{ origin: 'http://registry.example', path: '/', method: 'GET', idleMs: 60_000 },
+      signal: stop.signal,
+    });
+    expect(body.unbounded).toBe(connection === 'close');
+    stop.abort();
+  }
+  const { body } = await get(await answers('close'));
+  expect(body.unbounded).toBe(false);
+  body.destroy();
 });
 
 describe('an exchange ends', () => {

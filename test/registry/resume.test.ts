@@ -80,7 +80,7 @@ it.each([
     onTestFinished(() => registry.stop());
     const { host } = registry;
     const directory = await temporaryDirectory();
-    const { size, downloaded, uploaded, arrived } = await killedTransfer({
+    const { size, downloaded, uploaded, arrived, stored } = await killedTransfer({
       source: host,
       target: host,
       directory,
@@ -89,6 +89,7 @@ it.each([
       way,
     });
     expect(arrived).toBe(size);
+    expect(Math.round(stored / size)).toBe(way === 'kept' ? 1 : 0);
     expect(downloaded).toBeGreaterThanOrEqual(size);
     expect(downloaded / size).toBeLessThanOrEqual(1.1);
     expect(uploaded).toBeGreaterThanOrEqual(size);

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { RegistryClientOptions } from '../../src/registry/client.js';
+import { RegistryError } from '../../src/registry/errors.js';
 import { parseReference } from '../../src/registry/reference.js';
 import { errorBody, type Reply, type Rule } from '../support/hostile-registry.js';
 import { blobOf, clientFor, hostile } from './kit.js';
@@ -220,13 +223,55 @@ it('what fails on our side comes out as it is', async () => {
   expect(await client.ensureBlob(repository, BLOB, open, {})).toEqual({ how: 'uploaded' });
 });
 
-it('a stalled upload ends at the time limit', async () => {
+it('an upload that its registry does not take ends at the time limit', async () => {
   const server = await hostile(taking());
-  const stalled = (): Readable => new Readable({ read() {} });
+  const deaf = createServer((socket) => {
+    socket.pause();
+    socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(deaf, 'listening');
+  onTestFinished(() => void deaf.close());
+  const { port } = deaf.address() as AddressInfo; // a TCP server that listens has one
+  const elsewhere = await hostile([{ on: `POST ${UPLOADS}`, reply: session(`http://127.0.0.1:${port}/s`) }]);
+  const large = { ...BLOB, size: 19 * 2 ** 20 }; // more than the system takes on its own
+  const bytes = (): Readable => Readable.from(Array.from({ length: 19 }, () => Buffer.alloc(2 ** 20)));
   const client = clientFor({ timeouts: { idle: 200 } });
-  await expect(client.ensureBlob(repositoryAt(server.host), BLOB, stalled, {})).rejects.toMatchObject({
+  await expect(client.ensureBlob(repositoryAt(elsewhere.host), large, bytes, {})).rejects.toMatchObject({
     type: 'RegistryUnavailable',
+    message: expect.stringContaining('took no byte'),
   });
+  expect(server.seen).toEqual([]);
+});
+
+it('an upload is not blamed for a source that is slow to give the bytes', async () => {
+  const server = await hostile(taking());
+  async function* late(): AsyncGenerator<Buffer> {
+    for (const half of [BYTES.slice(0, 5), BYTES.slice(5)]) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      yield Buffer.from(half);
+    }
+  }
+  const client = clientFor({ timeouts: { idle: 100 } });
+  const slow = (): Readable => Readable.from(late(), { objectMode: false });
+  expect(await client.ensureBlob(repositoryAt(server.host), BLOB, slow, {})).toEqual({ how: 'uploaded' });
+});
+
+it('what a source answers is not taken for the word of the registry that is sent to', async () => {
+  const server = await hostile(taking());
+  for (const refusal of [
+    new RegistryError('ImageNotFound', 'not here', { status: 404, code: 'BLOB_UPLOAD_UNKNOWN' }),
+    new RegistryError('RegistryUnauthorized', 'not you', { status: 401 }),
+  ]) {
+    let opened = 0;
+    const refused = (): AsyncIterable<Buffer> => {
+      opened++;
+      return {
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(refusal) }),
+      };
+    };
+    await expect(clientFor().ensureBlob(repositoryAt(server.host), BLOB, refused, {})).rejects.toBe(refusal);
+    expect(opened).toBe(1);
+  }
 });
 
 it('a slow upload that moves is let go on for longer than the time limit', async () => {

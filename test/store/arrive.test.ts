@@ -44,6 +44,19 @@ describe('a blob that is on its way', () => {
     expect((await first(readerOf(open()))).equals(BYTES)).toBe(true);
   });
 
+  it('is expected from its beginning to its end, and then as long as it is there in its size', async () => {
+    const store = await fresh();
+    const wire = new PassThrough();
+    expect(store.expects(BLOB)).toBe(false);
+    const { done } = store.arrive(BLOB, async () => wire, { signal });
+    expect(store.expects(BLOB)).toBe(true);
+    wire.end(BYTES);
+    await done;
+    expect(store.expects(BLOB)).toBe(true);
+    await writeFile(store.pathOf(BLOB.digest), 'cut short');
+    expect(store.expects(BLOB)).toBe(false);
+  });
+
   it('is never given to its end when it is another one', async () => {
     const store = await fresh();
     const wrong = Buffer.from(BYTES);

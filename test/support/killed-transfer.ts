@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ export interface KilledTransfer {
   uploaded: number;
   /** What the target says that it has. */
   arrived: number | undefined;
+  /** Bytes in the worker's content store at the end, leftovers included. */
+  stored: number;
 }
 
 /**
@@ -79,9 +81,18 @@ export async function killedTransfer(options: {
     const [code] = await run().end;
     if (code !== 0) throw new Error(`the last attempt ended with ${code}`);
     const arrived = await client.headBlob(parseReference(`${options.target}/copy`), digest);
-    return { size, downloaded: source.fromServer(), uploaded: target.toServer(), arrived };
+    const stored = await bytesIn(join(directory, 'content'));
+    return { size, downloaded: source.fromServer(), uploaded: target.toServer(), arrived, stored };
   } finally {
     await Promise.all([client.close(), source.stop(), target.stop()]);
     await rm(join(directory, 'content'), { recursive: true, force: true });
   }
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
