@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { asideIn, clearAway } from '../clear.js';
 import type { MirrorFigures, MirrorOptions } from '../data-path/mirror.js';
 import type { Bench } from './bench.js';
-import { asideIn, clearAway } from './clear.js';
-import type { BenchWorker } from './factory.js';
+import type { BenchWorker, WholeRun } from './factory.js';
 import type { Contestant } from './figures.js';
 import { type Measured, measured } from './measured.js';
 import { CONCURRENCY, LABEL, overFleet, type Peer } from './peers.js';
@@ -35,14 +35,14 @@ export const peerMirrors = (
 ): Contestant => ({
   name: peer.name,
   once: async (images, last) => {
-    const figures = await intoTarget(bench, images, last, async (target) => {
+    // What it had before goes now, and not after its run, where that would slow down whoever comes next.
+    if (!peer.exact) await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
+    return intoTarget(bench, images, last, async (target) => {
       const to = await reach(target);
       return measured(() =>
         overFleet(images, (image) => peer.mirror(`${bench.source}/${image}`, `${to}/${image}`)),
       );
     });
-    await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
-    return figures;
   },
 });
 
@@ -80,17 +80,19 @@ export const dataPathMirrors = (bench: Bench): Contestant => ({
 });
 
 /** A whole run of the product, whose worker has nothing of the images before. */
-export const runMirrors = (bench: Bench, worker: BenchWorker, { scan } = { scan: false }): Contestant => ({
+export const runMirrors = (
+  bench: Bench,
+  worker: BenchWorker,
+  { scan, seen }: { scan: boolean; seen?: (run: WholeRun) => void },
+): Contestant => ({
   name: 'ours, whole run',
   once: async (images, last) => {
     await worker.forget();
     return intoTarget(bench, images, last, async (target) => {
-      const { seconds, cpu, result } = await worker.run({
-        registry: target,
-        scan,
-        include: repositories(images),
-      });
+      const run = await worker.run({ registry: target, scan, include: repositories(images) });
+      const { seconds, cpu, result } = run;
       if (result.counts.mirrored !== images.length) throw new Error(JSON.stringify(result.counts));
+      seen?.(run);
       return { seconds, cpu };
     });
   },

@@ -11,8 +11,8 @@ export interface LinkOptions {
 export interface Link {
   /** An address that reaches `host:port` over this link. */
   to(host: string): Promise<string>;
-  /** Seconds from the first to the last piece of an upload since it was asked last. */
-  uploading(): number;
+  /** Seconds from the first to the last piece of an upload since this was called last. */
+  takeUploadSeconds(): number;
   stop(): Promise<void>;
 }
 
@@ -22,17 +22,17 @@ const WINDOW_BYTES = 4 * 2 ** 20;
 /** A piece of this size is part of a layer. */
 const BULK_BYTES = 32 * 1024;
 
-/** The link is not idle while this process, which shares the cores, is late to read: so much of that is made up for. */
+/** The link is not idle while this process, which shares the cores, is late to read: up to so much is not charged to it. */
 const LATE_MS = 50;
 
 /**
  * One direction: bytes leave one after the other, whatever connection they belong to, and arrive later. As at a router,
- * what waits to leave is bounded: by bandwidth × round trip, the usual size of such a buffer. Who finds it full waits in
- * line, as TCP has senders do.
+ * what waits to leave is bounded: by bandwidth × round trip, the usual size of such a buffer, and a piece (64 KiB) of each
+ * connection. Whose piece fills it waits in line for the next, as TCP has senders do.
  */
-class Lane {
+class Direction {
   #freeAt = 0;
-  readonly #line: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   bulk: { first: number; last: number } | undefined;
 
@@ -70,7 +70,7 @@ class Lane {
       if (inLine || this.#overfullMs() <= 0) return;
       inLine = true;
       from.pause();
-      this.#line.push(() => {
+      this.#waiting.push(() => {
         inLine = false;
         resume();
       });
@@ -89,8 +89,8 @@ class Lane {
     this.#timer ??= setTimeout(
       () => {
         this.#timer = undefined;
-        if (this.#overfullMs() <= 0) this.#line.shift()?.();
-        if (this.#line.length > 0) this.#letOneIn();
+        if (this.#overfullMs() <= 0) this.#waiting.shift()?.();
+        if (this.#waiting.length > 0) this.#letOneIn();
       },
       Math.max(0, this.#overfullMs()),
     );
@@ -99,7 +99,7 @@ class Lane {
 
 /** A slow, long link that all connections share, on loopback ports. */
 export function startLink(options: LinkOptions): Link {
-  const [up, down] = [new Lane(options), new Lane(options)];
+  const [up, down] = [new Direction(options), new Direction(options)];
   const servers: Server[] = [];
   const open = new Set<Socket>();
   return {
@@ -124,7 +124,7 @@ export function startLink(options: LinkOptions): Link {
       const address = server.address() as AddressInfo; // a TCP server that listens has one
       return `127.0.0.1:${address.port}`;
     },
-    uploading: () => {
+    takeUploadSeconds: () => {
       const { first, last } = up.bulk ?? { first: 0, last: 0 };
       up.bulk = undefined;
       return (last - first) / 1000;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { request } from 'undici';
 import { type RegistryService, startRegistry } from '../../src/demo/services/registry.js';
-import { asideIn, clearAway } from './clear.js';
+import { asideIn, clearAway } from '../clear.js';
 
 export interface CountedRequest {
   method: string;

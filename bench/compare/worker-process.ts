@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceEnvironment } from '../../src/demo/services/environment.js';
-import { clearAway } from './clear.js';
+import { asideIn, clearAway } from '../clear.js';
 import { TICKS_PER_SECOND } from './measured.js';
 
 const ENTRY = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
@@ -58,7 +58,7 @@ export async function startWorkerProcess(
       .filter(Boolean)
       .flatMap((one) => [one, ...below(one)]);
   const programs = (): number[] => below(child.pid).map((pid) => residentMb(pid));
-  const empty = (path: string): Promise<void> => clearAway(path, `${directory}-aside`);
+  const empty = (path: string): Promise<void> => clearAway(path, asideIn(dirname(directory)));
   const forgetContent = async (): Promise<void> => {
     // Its own folders stay: the worker made them when it started.
     for (const folder of ['blobs/sha256', 'ingest', 'analyses']) {

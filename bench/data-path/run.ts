@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import pLimit from 'p-limit';
 import { startRegistry } from '../../src/demo/services/registry.js';
-import { asideIn, clearAway } from '../compare/clear.js';
+import { asideIn, clearAway } from '../clear.js';
 import { FLEET, largeImages, publishFleet } from './fleet.js';
 import type { MirrorFigures, MirrorOptions } from './mirror.js';
 

@@ -147,7 +147,7 @@ export const environmentSchema = z.object({
     'AWS’s own key',
   ),
   CONTENT_DIR: text(
-    'Folder for layers and manifests, kept between runs.',
+    'Folder for manifests, what was built, and the layers that a scan, a build or a retry needs; kept between runs.',
     '`~/.cache/harness-ci-image-factory/content`',
   ),
   CONTENT_MAX_GB: z

@@ -52,9 +52,11 @@ export interface ImageTree {
 /** Requests at once for one image; many images are in work at the same time. */
 const MANIFESTS_AT_ONCE = 4;
 
-/** Brings a source image's content into the content store, each piece once, whatever the step that asks. */
+/**
+ * Brings a source image's content into the content store, each piece once, whatever the step that asks; what is only sent
+ * on may pass by it.
+ */
 export class SourceFetcher {
-  /** For what is only sent on. */
   readonly passing: Passing;
 
   constructor(

@@ -1,7 +1,7 @@
 import { ECR_HOST } from './ecr-host.js';
 import { DOCKER_HUB } from './reference.js';
 
-/** How a blob larger than one chunk is sent: in chunks that can be gone on from, or in one request. */
+/** How a blob larger than {@link WHOLE_BYTES} is sent: in chunks that can be gone on from, or in one request. */
 export type UploadManner = 'chunks' | 'whole';
 
 const MIB = 1024 * 1024;
@@ -9,8 +9,8 @@ const MIB = 1024 * 1024;
 /** The smallest chunk. */
 export const CHUNK_BYTES = 16 * MIB;
 /**
- * What is sent in one request wherever it goes. A little more than a chunk: a second one of a few bytes would cost three
- * round trips, and spare next to nothing when it breaks.
+ * What is sent in one request wherever it goes, but to hosts that have answered 413. A little more than a chunk: a second
+ * one of a few bytes would cost three round trips, and spare next to nothing when it breaks.
  */
 export const WHOLE_BYTES = 20 * MIB;
 /** Proxies in front of registries often let no more than 100 MB through at once (Cloudflare's free plans). */

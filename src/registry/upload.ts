@@ -35,8 +35,9 @@ export class Uploader {
     const { size } = task.descriptor;
     const known = { manner: uploadMannerOf(host), chunkBytes: chunkBytesFor(size) };
     const { manner, chunkBytes } = this.#learned.get(host) ?? known;
-    const whole = chunkBytes === CHUNK_BYTES ? WHOLE_BYTES : chunkBytes;
-    if (manner === 'chunks' && size > Math.max(whole, session?.minChunk ?? 0)) {
+    // A host that refused a large request keeps its small limit.
+    const wholeUpTo = chunkBytes === CHUNK_BYTES ? WHOLE_BYTES : chunkBytes;
+    if (manner === 'chunks' && size > Math.max(wholeUpTo, session?.minChunk ?? 0)) {
       try {
         return await this.#chunked(task, session, chunkBytes);
       } catch (error) {

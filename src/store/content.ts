@@ -33,7 +33,7 @@ export interface ContentStore {
   /** The layout's directory. */
   readonly directory: string;
   has(digest: Digest): Promise<boolean>;
-  /** Whether a blob is there or on its way, so that nobody need be asked for it. */
+  /** Whether a blob is there, as its size says, or on its way. */
   expects(descriptor: Descriptor): boolean;
   /** Where the blob lies; only for content that is there. */
   pathOf(digest: Digest): string;

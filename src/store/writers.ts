@@ -19,12 +19,13 @@ export const writerName = (): string => `${HOST}.${process.pid}.${LIFE}-${made++
 /** Longer than any step may take; what a process of another host made is given up after this. */
 const STALE_MS = 2 * 60 * 60 * 1000;
 
-/** Whether the process that made the file is gone. Another host's is judged by age alone. */
+/** Whether the process that made the file is gone. Another host's is judged by age alone, this process's own never is. */
 export function isAbandoned(name: string, modifiedMs: number): boolean {
-  if (Date.now() - modifiedMs > STALE_MS) return true;
   const [host, pid, life] = name.split('.');
+  if (life?.startsWith(LIFE)) return false; // whatever the clock says, which may have jumped since
+  if (Date.now() - modifiedMs > STALE_MS) return true;
   if (host !== HOST) return false;
-  return Number(pid) === process.pid ? !life?.startsWith(LIFE) : !isRunning(Number(pid));
+  return Number(pid) === process.pid || !isRunning(Number(pid));
 }
 
 /** Whether a process of this host made the file, as far as the names tell. */

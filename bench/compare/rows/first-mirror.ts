@@ -1,23 +1,14 @@
 import { cpus } from 'node:os';
 import type { Row } from '../bench.js';
 import { dataPathMirrors, peerMirrors, runMirrors } from '../contestants.js';
-import { alternate, type Contestant, median, spread } from '../figures.js';
+import { alternate, median, spread } from '../figures.js';
 
 /** First mirror of the fleet with labels on all platforms, no scan. */
 export const firstMirror: Row = async (bench) => {
   const worker = await bench.factory.worker(bench.source);
-  const run = runMirrors(bench, worker);
   const workerCpu: number[] = [];
-  const wholeRun: Contestant = {
-    ...run,
-    once: async (...task) => {
-      const before = worker.cpu();
-      const figures = await run.once(...task);
-      workerCpu.push(worker.cpu() - before);
-      return figures;
-    },
-  };
-  const ours = [dataPathMirrors(bench), wholeRun];
+  const run = runMirrors(bench, worker, { scan: false, seen: (one) => workerCpu.push(one.workerCpu) });
+  const ours = [dataPathMirrors(bench), run];
   const contestants = [...ours, ...bench.peers.map((peer) => peerMirrors(bench, peer))];
   const { times, cpu } = await alternate(contestants, bench.images, bench.runs, bench.log);
   await worker.stop();
@@ -25,6 +16,7 @@ export const firstMirror: Row = async (bench) => {
   const peers = bench.peers.map(({ name }) => `${name} ${spread(times[name] ?? [])}`).join('; ');
   const cores = cpus().length;
   const cpuOf = (name: string): number => median(cpu[name] ?? []);
+  workerCpu.shift(); // the one image that warms up
   const [busy, theirs] = [cpuOf('ours, whole run'), cpuOf('regctl')];
   const perImage = ((median(whole) - median(alone)) / bench.images.length) * 1000;
   const line = (work: string, seconds: number[], factor: number, note: string) => {
@@ -49,7 +41,7 @@ export const firstMirror: Row = async (bench) => {
       'the same, whole run, Temporal server and worker on the same cores',
       whole,
       1,
-      `orchestration: ${perImage.toFixed(0)} ms an image, as whole run less data path. All that ran took ${busy.toFixed(1)} s of CPU, of which our worker ${median(workerCpu.slice(1)).toFixed(1)} s with Temporal's SDK, the rest the registries and Temporal's server: that is ${(busy / cores).toFixed(1)} s of ${cores} cores at the least`,
+      `orchestration: ${perImage.toFixed(0)} ms an image, as whole run less data path. All that ran took ${busy.toFixed(1)} s of CPU, of which our worker ${median(workerCpu).toFixed(1)} s with Temporal's SDK, the rest the registries and Temporal's server: that is ${(busy / cores).toFixed(1)} s of ${cores} cores at the least`,
     ),
   ];
 };

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { startRegistry } from '../../../src/demo/services/registry.js';
+import { asideIn, clearAway } from '../../clear.js';
 import { largeImages, publishFleet } from '../../data-path/fleet.js';
 import { baselineCpu } from '../baseline.js';
 import type { Row } from '../bench.js';
-import { asideIn, clearAway } from '../clear.js';
 import { repositories } from '../contestants.js';
 import { Factory } from '../factory.js';
 import { median } from '../figures.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { asideIn, clearAway } from '../../clear.js';
 import type { Bench, Row } from '../bench.js';
-import { asideIn, clearAway } from '../clear.js';
 import { dataPath } from '../contestants.js';
 import type { CountedRegistry } from '../registries.js';
 import { startCountedRegistry } from '../registries.js';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { codeOf } from '../../src/common/network.js';
+import { codeOf } from '../src/common/network.js';
 
 /** Where in a bench's directory what was cleared away waits for its end. */
 export const asideIn = (directory: string): string => join(directory, 'aside');
@@ -10,10 +10,11 @@ export const asideIn = (directory: string): string => join(directory, 'aside');
 let cleared = 0;
 
 /**
- * Takes away what a contestant has left, as far as the next one can notice: its files are emptied and moved to `aside`,
- * to be removed when all have run; what waits for the disk is written. Removed at once, they would slow down whoever
- * comes after: for minutes ext4 looks at the number of every file that was removed before it makes a new one (measured:
- * a twelfth of all CPU in the third of three mirrors, and more after each).
+ * Takes away what a contestant has left, as far as the next one can notice, and has the system write what waits for the
+ * disk. Its files are emptied and moved to `aside`, to be removed when all have run: removed at once they would slow down
+ * whoever comes next, since ext4 without a journal, as in small virtual machines, passes over the numbers of files that
+ * were removed in the last minutes one by one before it makes a new file (measured there: a twelfth of all CPU in the third
+ * of three mirrors, and more after each). A path that is not there is fine.
  */
 export async function clearAway(path: string, aside: string): Promise<void> {
   await mkdir(aside, { recursive: true });
