@@ -5,7 +5,7 @@ import type { BlobPart, Descriptor, Registry } from '../registry/types.js';
 import type { ContentStore } from '../store/content.js';
 import { Passage } from './passage.js';
 
-/** The most that are remembered: more have not broken off since this worker started, or long ago. */
+/** The most that are remembered; the oldest are forgotten, and may pass once more. */
 const MAX_REMEMBERED = 20_000;
 
 /**
