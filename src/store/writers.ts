@@ -22,10 +22,10 @@ const STALE_MS = 2 * 60 * 60 * 1000;
 /** Whether the process that made the file is gone. Another host's is judged by age alone, this process's own never is. */
 export function isAbandoned(name: string, modifiedMs: number): boolean {
   const [host, pid, life] = name.split('.');
-  if (life?.startsWith(LIFE)) return false; // whatever the clock says, which may have jumped since
+  const here = host === HOST && Number(pid) === process.pid;
+  if (here && life?.startsWith(LIFE)) return false; // whatever the clock says, which may have jumped since
   if (Date.now() - modifiedMs > STALE_MS) return true;
-  if (host !== HOST) return false;
-  return Number(pid) === process.pid || !isRunning(Number(pid));
+  return here || (host === HOST && !isRunning(Number(pid)));
 }
 
 /** Whether a process of this host made the file, as far as the names tell. */
