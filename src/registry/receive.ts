@@ -153,8 +153,9 @@ class Receiver implements Dispatcher.DispatchHandler, ByteStream {
           const more = new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
-          this.#gate?.release();
+          // Before the gate opens: what was held may come through it at once, and ends the wait.
           this.#idle = setTimeout(() => this.#abort(new errors.BodyTimeoutError()), this.idleMs);
+          this.#gate?.release();
           await more;
           continue;
         }
