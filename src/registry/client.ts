@@ -116,7 +116,9 @@ export class RegistryClient implements Registry {
         if (signal?.aborted || !other.signal?.aborted) throw error;
       }
     }
-    const result = this.#ensureInPlace(repository, descriptor, open, options);
+    const result = this.#ensureInPlace(repository, descriptor, open, options).catch((error: unknown) => {
+      throw error instanceof BodyFailed ? error.error : error; // all is decided: the stream's own error comes out
+    });
     this.#ensuring.set(key, { result, signal });
     try {
       const done = await result;
@@ -159,10 +161,8 @@ export class RegistryClient implements Registry {
       return await this.#ensure(...task);
     } catch (error) {
       const missing = error instanceof RegistryError && error.code === 'NAME_UNKNOWN';
-      if (!missing || !(await this.#hostApi?.createRepository(repository, signal))) throw unwrapped(error);
-      return await this.#ensure(...task).catch((again: unknown) => {
-        throw unwrapped(again);
-      });
+      if (!missing || !(await this.#hostApi?.createRepository(repository, signal))) throw error;
+      return this.#ensure(...task);
     }
   }
 
@@ -174,6 +174,3 @@ export class RegistryClient implements Registry {
     return this.#placing.place(repository, descriptor, open, { ...options, doubted, idleMs });
   }
 }
-
-/** What the stream failed with, where that is why an upload failed. */
-const unwrapped = (error: unknown): unknown => (error instanceof BodyFailed ? error.error : error);
