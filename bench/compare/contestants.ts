@@ -35,8 +35,7 @@ export const peerMirrors = (
 ): Contestant => ({
   name: peer.name,
   once: async (images, last) => {
-    // What it had before goes now, and not after its run, where that would slow down whoever comes next.
-    if (!peer.exact) await bench.programs.docker?.ask('POST', '/images/prune?filters={"dangling":["false"]}');
+    await peer.forget?.();
     return intoTarget(bench, images, last, async (target) => {
       const to = await reach(target);
       return measured(() =>

@@ -18,6 +18,11 @@ export interface Peer {
   mirror(source: string, target: string): Promise<unknown>;
   /** As it would be said every night; the same as `mirror` where it has no other word. */
   copy(source: string, target: string): Promise<unknown>;
+  /**
+   * Removes what it keeps of images, where it keeps anything: before its own run and not after it, where that would slow
+   * down whoever comes next (`clear.ts`).
+   */
+  forget?(): Promise<unknown>;
 }
 
 const hostOf = (reference: string): string => reference.split('/', 1)[0] ?? '';
@@ -52,6 +57,7 @@ export function peersOf({ tools, skopeo, docker }: Programs, home: string): Peer
     peers.push({ name: 'skopeo', exact: true, mirror: copy, copy });
   }
   if (docker !== undefined) {
+    const forget = () => docker.ask('POST', '/images/prune?filters={"dangling":["false"]}');
     const loop = async (source: string, target: string): Promise<void> => {
       const env = { DOCKER_HOST: docker.host };
       const context = join(home, 'docker', source.replace(/\W/g, '-'));
@@ -65,7 +71,7 @@ export function peersOf({ tools, skopeo, docker }: Programs, home: string): Peer
       });
       await command('docker', ['push', '--quiet', target], { home, env });
     };
-    peers.push({ name: 'docker loop (one platform)', exact: false, mirror: loop, copy: loop });
+    peers.push({ name: 'docker loop (one platform)', exact: false, mirror: loop, copy: loop, forget });
   }
   return peers;
 }

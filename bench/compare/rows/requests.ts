@@ -41,7 +41,8 @@ export const requestsForNew: Row = async (bench) => {
   const verify = (await ours(true)) - unverified;
   const copy = unverified - REACH.plan;
   const theirs: string[] = [];
-  for (const { name, mirror: one } of peers) {
+  for (const { name, mirror: one, forget } of peers) {
+    await forget?.();
     const requests = await counted((target) =>
       one(`${source.address}/${image}`, `${target.address}/${image}`),
     );
