@@ -19,9 +19,12 @@ export function addRestoreCommand(program: Command): void {
     .command('restore')
     .description('put the account’s images back as they were before a run')
     .argument('<run-id>', 'the run, as its report names it')
-    .option('--infra <list>', `which of the account’s image sets: any of ${INFRAS.join(',')}`, splitList, [
-      'K8',
-    ])
+    .option(
+      '--infra <list>',
+      `which of the account’s image sets: one or more of ${INFRAS.join(',')}`,
+      splitList,
+      ['K8'],
+    )
     .option('--harness-url <url>', 'Harness’s address')
     .option('--harness-api-key-secret <name>', 'where the worker finds the API key')
     .option('--json', 'print the result as JSON')

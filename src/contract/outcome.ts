@@ -33,7 +33,7 @@ export interface BuiltImage {
   skipped?: string[];
   /** What the engine printed. Absent: nothing was built. */
   log?: EvidenceRef;
-  /** The task queue of the worker that has it alone. Absent: any worker can make it again, or has none of its own. */
+  /** The task queue of the worker that has it alone. Absent: every worker can make it again, or has none of its own. */
   queue?: string;
 }
 
