@@ -1,4 +1,4 @@
-import './worker/compile-late.js';
+import './worker/compile-at-once.js';
 import { explain } from './cli/exit.js';
 import { runWorker } from './worker/run-worker.js';
 

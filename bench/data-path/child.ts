@@ -1,4 +1,4 @@
-import '../../src/worker/compile-late.js';
+import '../../src/worker/compile-at-once.js';
 import { type MirrorOptions, mirrorFleet } from './mirror.js';
 
 /** So many images are enough for V8 to compile what a long-lived worker has compiled long before a night's run. */
