@@ -79,8 +79,8 @@ describe('a run that is cancelled', () => {
     const handle = await start();
     await resolving.reached;
     await handle.cancel();
-    resolving.release();
     expect(await endOf(handle)).toMatchObject({ status: 'CANCELLED', outcome: 'cancelled' });
+    resolving.release(); // only now: an answer that comes with the cancellation would be used
     expect(reported(asked)).toMatchObject([{ config: null, ended: { kind: 'cancelled' } }]);
     await record('image-factory.cancelled-early', handle);
   });
