@@ -6,8 +6,11 @@ import { expectTruth } from './truth.js';
 import { AIM, openWorld } from './world.js';
 
 /** The hex of the digest of the blob whose upload this request ends. */
-const blobOf = (url: string): string =>
-  new URL(url, 'http://target').searchParams.get('digest')?.replace('sha256:', '') ?? '';
+function blobOf(url: string): string {
+  const [, hex] = /[?&]digest=sha256(?::|%3A)([0-9a-f]{64})/i.exec(url) ?? [];
+  if (hex === undefined) throw new Error(`${url} ends no upload`);
+  return hex;
+}
 
 faultCase(
   'worker',
